@@ -1,0 +1,180 @@
+"""agentgym: multi-turn text environments, exact rollouts, step-level credit.
+
+    import agentgym
+    env = agentgym.make("agentgym/WebShop-v0", level="easy")
+    policy = agentgym.random_policy()
+    trajectory = agentgym.run(agentgym.rollout, env, policy, env.tasks("test")[0])
+
+Importing it costs no torch and no gymnasium: names are loaded when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "agentgym.collect": ["collect"],
+    "agentgym.context": ["Context", "FullHistory", "Message", "Turn", "Window"],
+    "agentgym.door": ["run"],
+    "agentgym.env": ["FreeText", "StepResult", "Task", "TextEnv"],
+    "agentgym.errors": [
+        "AgentGymError",
+        "BadInput",
+        "EpisodeOver",
+        "MissingExtra",
+        "TooManyFailures",
+        "UnknownName",
+    ],
+    "agentgym.policy": ["Completion", "Policy", "Prompt", "Sampling"],
+    "agentgym.policy.scripted": ["ScriptedPolicy", "expert_policy", "random_policy"],
+    "agentgym.renderer": ["ChatTemplate", "Renderer"],
+    "agentgym.rollout": ["Limits", "rollout"],
+    "agentgym.trajectory": [
+        "Failure",
+        "Group",
+        "Step",
+        "StopReason",
+        "Trajectory",
+        "read_jsonl",
+        "write_jsonl",
+    ],
+    "agentgym.registry": ["make", "register", "registered"],
+    "agentgym.tool": ["Tool", "ToolCall", "ToolResult", "tool"],
+}
+_home_of = {name: home for home, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = list(_home_of)  # pyright: ignore[reportUnsupportedDunderAll]
+
+if TYPE_CHECKING:
+    from agentgym.collect import (
+        collect as collect,
+    )
+    from agentgym.context import (
+        Context as Context,
+    )
+    from agentgym.context import (
+        FullHistory as FullHistory,
+    )
+    from agentgym.context import (
+        Message as Message,
+    )
+    from agentgym.context import (
+        Turn as Turn,
+    )
+    from agentgym.context import (
+        Window as Window,
+    )
+    from agentgym.door import (
+        run as run,
+    )
+    from agentgym.env import (
+        FreeText as FreeText,
+    )
+    from agentgym.env import (
+        StepResult as StepResult,
+    )
+    from agentgym.env import (
+        Task as Task,
+    )
+    from agentgym.env import (
+        TextEnv as TextEnv,
+    )
+    from agentgym.errors import (
+        AgentGymError as AgentGymError,
+    )
+    from agentgym.errors import (
+        BadInput as BadInput,
+    )
+    from agentgym.errors import (
+        EpisodeOver as EpisodeOver,
+    )
+    from agentgym.errors import (
+        MissingExtra as MissingExtra,
+    )
+    from agentgym.errors import (
+        TooManyFailures as TooManyFailures,
+    )
+    from agentgym.errors import (
+        UnknownName as UnknownName,
+    )
+    from agentgym.policy import (
+        Completion as Completion,
+    )
+    from agentgym.policy import (
+        Policy as Policy,
+    )
+    from agentgym.policy import (
+        Prompt as Prompt,
+    )
+    from agentgym.policy import (
+        Sampling as Sampling,
+    )
+    from agentgym.policy.scripted import (
+        ScriptedPolicy as ScriptedPolicy,
+    )
+    from agentgym.policy.scripted import (
+        expert_policy as expert_policy,
+    )
+    from agentgym.policy.scripted import (
+        random_policy as random_policy,
+    )
+    from agentgym.registry import (
+        make as make,
+    )
+    from agentgym.registry import (
+        register as register,
+    )
+    from agentgym.registry import (
+        registered as registered,
+    )
+    from agentgym.renderer import (
+        ChatTemplate as ChatTemplate,
+    )
+    from agentgym.renderer import (
+        Renderer as Renderer,
+    )
+    from agentgym.rollout import (
+        Limits as Limits,
+    )
+    from agentgym.rollout import (
+        rollout as rollout,
+    )
+    from agentgym.tool import (
+        Tool as Tool,
+    )
+    from agentgym.tool import (
+        ToolCall as ToolCall,
+    )
+    from agentgym.tool import (
+        ToolResult as ToolResult,
+    )
+    from agentgym.tool import (
+        tool as tool,
+    )
+    from agentgym.trajectory import (
+        Failure as Failure,
+    )
+    from agentgym.trajectory import (
+        Group as Group,
+    )
+    from agentgym.trajectory import (
+        Step as Step,
+    )
+    from agentgym.trajectory import (
+        StopReason as StopReason,
+    )
+    from agentgym.trajectory import (
+        Trajectory as Trajectory,
+    )
+    from agentgym.trajectory import (
+        read_jsonl as read_jsonl,
+    )
+    from agentgym.trajectory import (
+        write_jsonl as write_jsonl,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _home_of:
+        raise AttributeError(f"module 'agentgym' has no attribute {name!r}")
+    return getattr(import_module(_home_of[name]), name)

@@ -1,0 +1,51 @@
+"""Every error agentgym raises on purpose, as one tree.
+
+AgentGymError
+├── UnknownName        an environment, algorithm, policy or key that does not exist
+├── BadInput           something the user gave cannot be used as it is
+├── EpisodeOver        step() after the end of an episode, or before reset()
+├── TooManyFailures    more episodes failed than the run allows
+└── MissingExtra       an optional part is not installed
+
+Messages say what was wrong, what exists, and what to do next.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AgentGymError(Exception):
+    """The root: the command line prints it without a traceback."""
+
+
+class UnknownName(AgentGymError, LookupError):
+    """A name that is not known; the message offers the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        known = sorted(known)
+        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        if near:
+            exists = f"did you mean {' or '.join(repr(n) for n in near)}?"
+        else:
+            shown = ", ".join(known[:20]) or "none"
+            exists = f"known: {shown}{', ...' if len(known) > 20 else ''}."
+        super().__init__(f"no {kind} {name!r}; {exists}{' ' + hint if hint else ''}")
+
+
+class BadInput(AgentGymError, ValueError):
+    """A value, file or folder that cannot be used as it is."""
+
+
+class EpisodeOver(AgentGymError, RuntimeError):
+    """``step`` was called on an episode that has ended or not begun; call ``reset`` first."""
+
+
+class TooManyFailures(AgentGymError, RuntimeError):
+    """The share of failed episodes passed the limit of the run."""
+
+
+class MissingExtra(AgentGymError, ImportError):
+    """An optional dependency is absent; the message is the line that installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the '{extra}' extra: pip install 'agentgym-lab[{extra}]'")

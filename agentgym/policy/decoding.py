@@ -1,0 +1,163 @@
+"""Batched sampling from a Hugging Face causal LM, with key/value caches kept between calls.
+
+Rows of a batch are left-padded, first their cached part and then their new part, so a row whose
+prompt extends what it sampled from last computes only the new tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from agentgym.policy import Sampling
+
+
+class KeyValues(NamedTuple):
+    """The cache of one row: for each layer, keys and values (heads, tokens, head_dim)."""
+
+    ids: list[int]
+    layers: list[tuple[Tensor, Tensor]]
+
+
+@dataclass
+class Row:
+    """One completion in the making."""
+
+    prompt: list[int]
+    sampling: Sampling
+    seed: int
+    cache: KeyValues | None = None
+
+    def __post_init__(self) -> None:
+        self.random = np.random.default_rng(self.seed)
+        self.ids: list[int] = []
+        self.logprobs: list[float] = []
+        self.entropies: list[float] = []
+        self.finish_reason: Literal["stop", "length"] = "length"
+
+    @property
+    def cached(self) -> int:
+        """How many prompt tokens the cache covers; the last one is always computed anew."""
+        if self.cache is None:
+            return 0
+        most = min(len(self.cache.ids), len(self.prompt) - 1)
+        if self.cache.ids[:most] == self.prompt[:most]:
+            return most
+        differ = np.asarray(self.cache.ids[:most]) != np.asarray(self.prompt[:most])
+        return int(np.argmax(differ))
+
+
+@torch.inference_mode()
+def sample(model: Any, rows: Sequence[Row], stop_ids: frozenset[int]) -> Iterator[Row]:
+    """Sample a completion for every row; yields each row when it is complete.
+
+    A yielded row carries ``ids``, ``logprobs`` (of the distribution that was drawn from, natural
+    logarithm), ``entropies`` (nats) and the ``cache`` of its prompt and completion.
+    """
+    rows = list(rows)
+    device = model.device
+    cached = [row.cached for row in rows]
+    tails = [row.prompt[n:] for row, n in zip(rows, cached, strict=True)]
+    past, new = max(cached), max(map(len, tails))
+    cache = _join(model, rows, cached, past)
+    visible = torch.zeros(len(rows), past + new, dtype=torch.long, device=device)
+    tokens = torch.zeros(len(rows), new, dtype=torch.long, device=device)
+    positions = torch.zeros(len(rows), new, dtype=torch.long, device=device)
+    for b, (n, tail) in enumerate(zip(cached, tails, strict=True)):
+        visible[b, past - n : past] = 1
+        visible[b, past + new - len(tail) :] = 1
+        tokens[b, new - len(tail) :] = torch.tensor(tail, device=device)
+        positions[b, new - len(tail) :] = torch.arange(n, n + len(tail), device=device)
+    live = list(range(len(rows)))  # batch row -> index into rows
+    while True:
+        logits = model(
+            input_ids=tokens,
+            attention_mask=visible,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        drawn = _draw([rows[i] for i in live], logits)
+        going = []
+        for b, i in enumerate(live):
+            row = rows[i]
+            if len(row.ids) == row.sampling.max_tokens or row.ids[-1] in stop_ids:
+                row.finish_reason = "stop" if row.ids[-1] in stop_ids else "length"
+                row.cache = _cut(cache, b, visible[b].bool(), row.prompt + row.ids[:-1])
+                yield row
+            else:
+                going.append(b)
+        if not going:
+            return
+        keep = torch.tensor(going, device=device)
+        if len(going) < len(live):
+            live = [live[b] for b in going]
+            cache.batch_select_indices(keep)
+        visible = torch.cat([visible[keep], visible.new_ones(len(live), 1)], dim=1)
+        positions = positions[keep, -1:] + 1
+        tokens = drawn[keep, None]
+
+
+def _draw(rows: Sequence[Row], logits: Tensor) -> Tensor:
+    """Draw one token a row by inverting the cumulative distribution at the row's own uniform."""
+    sampling = [row.sampling for row in rows]
+    temperature = logits.new_tensor([s.temperature or 1.0 for s in sampling])
+    logprobs = torch.log_softmax(logits.float() / temperature[:, None].float(), dim=-1)
+    if any(s.top_k or s.top_p < 1 for s in sampling):
+        logprobs = _filter(logprobs, sampling)
+    probs = logprobs.double().exp()
+    uniform = torch.tensor([row.random.random() for row in rows], dtype=torch.float64)
+    cumulative = probs.cumsum(-1)
+    level = uniform.to(probs.device)[:, None] * cumulative[:, -1:]
+    ids = (cumulative <= level).sum(-1).clamp(max=logits.shape[-1] - 1)
+    greedy = torch.tensor([s.temperature == 0 for s in sampling], device=probs.device)
+    ids = torch.where(greedy, logprobs.argmax(-1), ids)
+    chosen = logprobs.gather(-1, ids[:, None])[:, 0].tolist()
+    entropies = torch.special.entr(probs).sum(-1).tolist()
+    for row, token, logprob, entropy in zip(rows, ids.tolist(), chosen, entropies, strict=True):
+        row.ids.append(token)
+        row.logprobs.append(logprob)
+        row.entropies.append(entropy)
+    return ids
+
+
+def _filter(logprobs: Tensor, sampling: Sequence[Sampling]) -> Tensor:
+    """Top-k, then top-p (the token that crosses the mass is kept), renormalised."""
+    ordered, order = logprobs.sort(dim=-1, descending=True)
+    rank = torch.arange(logprobs.shape[-1], device=logprobs.device)
+    k = torch.tensor([s.top_k or logprobs.shape[-1] for s in sampling], device=logprobs.device)
+    p = ordered.new_tensor([s.top_p for s in sampling])
+    before = ordered.exp().cumsum(-1) - ordered.exp()
+    dropped = (rank >= k[:, None]) | ((before >= p[:, None]) & (p < 1)[:, None])
+    kept = logprobs.scatter(-1, order, ordered.masked_fill(dropped, -torch.inf))
+    return torch.log_softmax(kept, dim=-1)
+
+
+def _join(model: Any, rows: Sequence[Row], cached: Sequence[int], past: int) -> Any:
+    """The rows' caches as one, left-padded to ``past`` tokens."""
+    joined = DynamicCache()
+    if past == 0:
+        return joined
+    example = next(row.cache for row in rows if row.cache)
+    for layer, (k, v) in enumerate(example.layers):
+        keys, values = (x.new_zeros(len(rows), x.shape[0], past, x.shape[2]) for x in (k, v))
+        for b, (row, n) in enumerate(zip(rows, cached, strict=True)):
+            if row.cache and n:
+                keys[b, :, past - n :] = row.cache.layers[layer][0][:, :n]
+                values[b, :, past - n :] = row.cache.layers[layer][1][:, :n]
+        joined.update(keys.to(model.device), values.to(model.device), layer)
+    return joined
+
+
+def _cut(cache: Any, b: int, visible: Tensor, ids: list[int]) -> KeyValues:
+    """Row ``b`` of a joined cache, without padding."""
+    return KeyValues(
+        ids, [(layer.keys[b, :, visible], layer.values[b, :, visible]) for layer in cache.layers]
+    )

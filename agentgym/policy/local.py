@@ -1,0 +1,194 @@
+"""A Hugging Face causal LM in this process, on a CPU or one GPU.
+
+Concurrent requests are answered in batches. A batch leaves when every open session has asked, so
+its make-up, and with it every last bit of the numbers, does not depend on timing: the same seed and
+weights give the same trajectories. A session whose environment is slower than ``patience`` is left
+behind until it asks again, and from then on timing does enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from agentgym.errors import BadInput
+from agentgym.policy import Completion, Prompt, Sampling
+from agentgym.policy.decoding import KeyValues, Row, sample
+from agentgym.renderer import ChatTemplate
+
+
+class _Ticket:
+    """A waiting request."""
+
+    def __init__(self, prompt: Prompt, row: Row) -> None:
+        self.prompt, self.row = prompt, row
+        self.ended = False
+        self.error: BaseException | None = None
+
+
+class LocalPolicy:
+    """Samples from ``model`` in this process."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        max_batch: int = 64,
+        patience: float = 1.0,
+    ) -> None:
+        """Wrap a model.
+
+        Args:
+            model: a Hugging Face causal LM; the learner may train the same object in place and
+                then calls :meth:`updated`.
+            tokenizer: with a chat template.
+            max_batch: most rows in one forward pass.
+            patience: seconds that a batch waits for a session that is busy with its environment.
+        """
+        self.model = model
+        self.renderer = ChatTemplate(tokenizer)
+        self.max_context: int | None = getattr(model.config, "max_position_embeddings", None)
+        self.max_batch, self.patience = max_batch, patience
+        self.weight_version = 0
+        self._caches: dict[str, KeyValues | None] = {}  # open session -> its last prompt's cache
+        self._waiting: dict[str, _Ticket] = {}
+        self._left_behind: set[str] = set()
+        self._busy = False
+        self._changed = anyio.Event()
+
+    @classmethod
+    def from_folder(
+        cls, folder: str | Path, *, device: str = "cpu", dtype: str = "float32", **options: Any
+    ) -> Self:
+        """Load a model folder as ``save_pretrained`` writes it.
+
+        Raises:
+            BadInput: the folder lacks a model or a tokenizer.
+        """
+        model, tokenizer = load_folder(folder, device=device, dtype=dtype)
+        return cls(model, tokenizer, **options)
+
+    def updated(self, weight_version: int) -> None:
+        """The weights have changed: what was cached belongs to the old ones."""
+        self.weight_version = weight_version
+        self._caches = dict.fromkeys(self._caches)
+
+    @asynccontextmanager
+    async def session(self, name: str) -> AsyncIterator[None]:
+        """See :class:`agentgym.policy.Policy`."""
+        if name in self._caches:
+            raise BadInput(f"session {name!r} is open already; sessions need names of their own")
+        self._caches[name] = None
+        try:
+            yield
+        finally:
+            self._caches.pop(name)
+            self._left_behind.discard(name)
+            self._wake()
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Completion:
+        """See :class:`agentgym.policy.Policy`."""
+        cache = self._caches.get(prompt.session)
+        ticket = _Ticket(prompt, Row(list(prompt.ids), sampling, prompt.seed, cache))
+        self._waiting[prompt.session] = ticket
+        self._left_behind.discard(prompt.session)
+        self._wake()
+        try:
+            while not ticket.ended:
+                if not self._busy and self._all_here():
+                    await self._run_batch()
+                else:
+                    await self._wait()
+        finally:
+            self._waiting.pop(prompt.session, None)
+        if ticket.error:
+            raise ticket.error
+        row = ticket.row
+        if prompt.session in self._caches:
+            self._caches[prompt.session] = row.cache
+        return Completion(
+            text=self.renderer.decode(row.ids),
+            ids=row.ids,
+            logprobs=row.logprobs,
+            entropies=row.entropies,
+            finish_reason=row.finish_reason,
+            weight_version=self.weight_version,
+        )
+
+    def _all_here(self) -> bool:
+        return self._caches.keys() - self._left_behind <= self._waiting.keys()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def _wait(self) -> None:
+        """Wait for a change; when none comes in time, stop waiting for those who are away."""
+        with anyio.move_on_after(self.patience) as clock:
+            await self._changed.wait()
+        if clock.cancelled_caught and not self._busy:
+            self._left_behind |= self._caches.keys() - self._waiting.keys()
+
+    async def _run_batch(self) -> None:
+        """Answer everyone who waits. The caller does it for all, so no task outlives a request."""
+        tickets = sorted(self._waiting.values(), key=lambda t: t.prompt.name)[: self.max_batch]
+        for ticket in tickets:
+            self._waiting.pop(ticket.prompt.session)
+        by_row = {id(ticket.row): ticket for ticket in tickets}
+        rows = [ticket.row for ticket in tickets]
+
+        def deliver(row: Row) -> None:
+            by_row[id(row)].ended = True
+            self._wake()
+
+        def compute() -> None:
+            for row in sample(self.model, rows, self.renderer.stop_ids):
+                anyio.from_thread.run_sync(deliver, row)
+
+        self._busy = True
+        try:
+            # Shielded, because the others' completions must not die with the caller's episode.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(compute)
+        except Exception as error:  # noqa: BLE001  raised again in every request of the batch
+            for ticket in tickets:
+                if not ticket.ended:
+                    ticket.ended, ticket.error = True, error
+        finally:
+            self._busy = False
+            self._wake()
+
+
+def load_folder(
+    folder: str | Path, *, device: str = "cpu", dtype: str = "float32"
+) -> tuple[Any, Any]:
+    """Model and tokenizer of a local folder; nothing is downloaded.
+
+    Raises:
+        BadInput: the folder lacks a model or a tokenizer.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise BadInput(f"{folder} is not a model folder: it has no config.json")
+    if not any(folder.glob("tokenizer*")):
+        raise BadInput(
+            f"{folder} has no tokenizer (tokenizer.json, tokenizer_config.json); copy those of "
+            "the model it was made from"
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=getattr(torch, dtype)
+        )
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot load the model in {folder}: {error}") from error
+    return model.to(device).eval(), tokenizer

@@ -1,0 +1,55 @@
+"""Policies that are programs: the baselines and experts of evaluation, the fakes of tests."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+
+from agentgym.policy import Completion, Prompt, Sampling
+
+
+class ScriptedPolicy:
+    """Answers with ``function(prompt)``, called in a thread. It may look at ``prompt.env``."""
+
+    renderer = None
+    max_context = None
+
+    def __init__(self, function: Callable[[Prompt], str]) -> None:
+        self.function = function
+
+    @asynccontextmanager
+    async def session(self, name: str) -> AsyncIterator[None]:  # noqa: ARG002
+        """Nothing to keep between steps."""
+        yield
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Completion:  # noqa: ARG002
+        """See :class:`agentgym.policy.Policy`."""
+        return Completion(text=await anyio.to_thread.run_sync(self.function, prompt))
+
+
+def _random_action(prompt: Prompt) -> str:
+    draw = random.Random(prompt.seed)
+    possible = prompt.env.actions()
+    if possible:
+        return draw.choice(possible)
+    prompt.env.action_space.seed(prompt.seed)
+    return prompt.env.action_space.sample()
+
+
+def random_policy() -> ScriptedPolicy:
+    """Uniform over the actions that the environment lists, else random text."""
+    return ScriptedPolicy(_random_action)
+
+
+def expert_policy(noise: float = 0.0) -> ScriptedPolicy:
+    """The environment's own expert; with probability ``noise`` a random action instead."""
+
+    def act(prompt: Prompt) -> str:
+        if noise and random.Random(f"{prompt.seed}/noise").random() < noise:
+            return _random_action(prompt)
+        return prompt.env.expert()
+
+    return ScriptedPolicy(act)

@@ -1,0 +1,262 @@
+"""One episode: observation -> prompt -> sampled ids -> action -> environment, until it ends.
+
+Every episode ends exactly once, as a Trajectory with a stop reason. What raises on the way is
+recorded by the boundary it crossed and costs this episode only.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Annotated, Any, Literal
+
+import anyio
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_jsonable_python
+
+from agentgym.context import Context, FullHistory, Message, Turn
+from agentgym.env import StepResult, Task, TextEnv
+from agentgym.policy import Completion, Policy, Prompt, Sampling
+from agentgym.seeding import derive_seed
+from agentgym.trajectory import Failure, Step, StopReason, Trajectory
+
+Boundary = Literal["environment", "policy", "renderer", "context"]
+
+
+class Limits(BaseModel):
+    """What an episode may cost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    """Decisions; default: the environment's registered limit, else 50."""
+    env_timeout: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds for one reset or step of the environment."""
+    policy_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds for one completion."""
+    episode_timeout: Annotated[float, Field(gt=0)] = 3600.0
+    """Seconds for the whole episode."""
+
+
+class _Failed(Exception):
+    """Carries a failure out of the episode's loop."""
+
+    def __init__(self, reason: StopReason, failure: Failure) -> None:
+        self.reason, self.failure = reason, failure
+
+
+async def rollout(
+    env: TextEnv,
+    policy: Policy,
+    task: Task,
+    *,
+    seed: int = 0,
+    context: Context | None = None,
+    sampling: Sampling | None = None,
+    limits: Limits | None = None,
+    id: str = "",  # noqa: A002
+    group: str = "",
+    sampling_seed: int | None = None,
+    session: str | None = None,
+) -> Trajectory:
+    """Play one episode.
+
+    Args:
+        env: not in use by another episode.
+        policy: answers the prompts.
+        task: the problem; it is passed to ``env.reset``.
+        seed: resets the environment; episodes of a group share it.
+        context: what the policy sees of the past; default: everything.
+        sampling: how tokens are drawn; default: temperature 1.
+        limits: steps and seconds.
+        id: names the trajectory; default: the task's id.
+        group: names the group; default: ``id``.
+        sampling_seed: seeds the policy; default: ``seed``. Differs within a group.
+        session: an open session of the policy; default: one for this episode alone.
+    """
+    episode = _Episode(
+        env, policy, context or FullHistory(), sampling or Sampling(), limits or Limits()
+    )
+    episode.session = session or id or task.id
+    own = policy.session(episode.session) if session is None else nullcontext()
+    record = Trajectory(
+        id=id or task.id,
+        group=group or id or task.id,
+        task=task,
+        env=env.spec.id if env.spec else type(env).__name__,
+        seed=seed,
+        system_prompt=env.system_prompt,
+        stop_reason=StopReason.ERROR,
+    )
+    try:
+        with anyio.move_on_after(episode.limits.episode_timeout) as clock:
+            async with own:
+                record.stop_reason = await episode.play(
+                    record, seed if sampling_seed is None else sampling_seed
+                )
+        if clock.cancelled_caught:
+            spent = f"the episode passed {episode.limits.episode_timeout:g} s"
+            record.stop_reason, record.failure = (
+                StopReason.TIMEOUT,
+                episode.timed_out(spent, len(record.steps)),
+            )
+    except _Failed as failed:
+        record.stop_reason, record.failure = failed.reason, failed.failure
+    return record
+
+
+class _Episode:
+    """The moving parts of one episode, and which of them is being waited for."""
+
+    def __init__(
+        self,
+        env: TextEnv,
+        policy: Policy,
+        context: Context,
+        sampling: Sampling,
+        limits: Limits,
+    ) -> None:
+        self.env, self.policy, self.context = env, policy, context
+        self.sampling, self.limits = sampling, limits
+        self.waiting_for: Boundary = "environment"
+        self.max_steps = limits.max_steps or (env.spec and env.spec.max_episode_steps) or 50
+        self.messages: list[Message] = []
+        self.ids: list[int] = []  # the last prompt and what was sampled from it
+        self.sampled: list[int] = []
+        self.segment = 0
+        self.session = ""
+
+    def timed_out(self, what: str, step: int) -> Failure:
+        message = f"{what} while waiting for the {self.waiting_for} (step {step})"
+        return Failure(boundary=self.waiting_for, type="TimeoutError", message=message)
+
+    @contextmanager
+    def crossing(self, boundary: Boundary, seconds: float, step: int) -> Iterator[None]:
+        """Whatever raises inside becomes a failure of ``boundary``."""
+        self.waiting_for = boundary
+        try:
+            with anyio.fail_after(seconds):
+                yield
+        except TimeoutError as error:
+            what = str(error) or f"no answer in {seconds:g} s"
+            raise _Failed(StopReason.TIMEOUT, self.timed_out(what, step)) from error
+        except Exception as error:
+            failure = Failure(
+                boundary=boundary,
+                type=type(error).__name__,
+                message=str(error),
+                traceback=traceback.format_exc(),
+            )
+            raise _Failed(StopReason.ERROR, failure) from error
+
+    async def play(self, record: Trajectory, sampling_seed: int) -> StopReason:
+        """Step until something ends the episode; ``record`` grows on the way."""
+        with self.crossing("environment", self.limits.env_timeout, 0):
+            observation, _ = await self.env.areset(
+                seed=record.seed, options={"task": record.task.model_dump()}
+            )
+            _require_text(observation)
+        turns: list[Turn] = []
+        while True:
+            record.final_observation = observation
+            index = len(record.steps)
+            if index >= self.max_steps:
+                return StopReason.MAX_STEPS
+            with self.crossing("context", self.limits.env_timeout, index):
+                messages = self.context.messages(self.env.system_prompt, turns, observation)
+            with self.crossing("renderer", self.limits.env_timeout, index):
+                added = self.render(messages, index)
+            room = self.sampling.max_tokens
+            if self.policy.max_context is not None:
+                room = min(room, self.policy.max_context - len(self.ids))
+                if room < 1:
+                    return StopReason.CONTEXT
+            prompt = Prompt(
+                session=self.session,
+                name=f"{record.id}/{index}",
+                seed=derive_seed(sampling_seed, index),
+                messages=messages,
+                ids=tuple(self.ids),
+                env=self.env,
+            )
+            sampling = self.sampling.model_copy(update={"max_tokens": room})
+            started = time.perf_counter()
+            with self.crossing("policy", self.limits.policy_timeout, index):
+                completion = await self.policy.generate(prompt, sampling)
+            asked = time.perf_counter()
+            with self.crossing("environment", self.limits.env_timeout, index):
+                anchor = self.env.anchor()
+                result = await self.env.astep(completion.text)
+                seconds = {"policy": asked - started, "environment": time.perf_counter() - asked}
+                step = self.record_step(observation, anchor, added, completion, result, seconds)
+            record.steps.append(step)
+            self.sampled = list(completion.ids)
+            self.ids += self.sampled
+            turns.append(Turn(observation, completion.text))
+            observation = record.final_observation = result[0]
+            if step.terminated or step.truncated:
+                record.success = bool(result[4].get("success", record.reward > 0))
+                return StopReason.TERMINATED if step.terminated else StopReason.TRUNCATED
+
+    def render(self, messages: list[Message], index: int) -> list[int]:
+        """Bring ``self.ids`` up to ``messages``; returns the ids that were added."""
+        renderer = self.policy.renderer
+        if renderer is None:
+            return []
+        known = len(self.messages)
+        extends = index > 0 and len(messages) > known + 1 and messages[:known] == self.messages
+        added = None
+        if extends:
+            added = renderer.extend(
+                self.messages, self.sampled, messages[known + 1 :], self.env.tools
+            )
+        if added is None:
+            added = renderer.render(messages, self.env.tools)
+            self.segment += index > 0
+            self.ids = []
+        self.messages = messages
+        self.ids += added
+        return added
+
+    def record_step(
+        self,
+        observation: str,
+        anchor: str | None,
+        added: list[int],
+        completion: Completion,
+        result: StepResult,
+        seconds: dict[str, float],
+    ) -> Step:
+        """Check what the environment answered and write the step down."""
+        after, reward, terminated, truncated, info = result
+        _require_text(after)
+        try:
+            return Step(
+                observation=observation,
+                action=completion.text,
+                reward=reward,
+                valid=bool(info.get("valid", True)),
+                anchor=observation if anchor is None else anchor,
+                terminated=terminated,
+                truncated=truncated,
+                segment=self.segment,
+                prompt_ids=added,
+                ids=list(completion.ids),
+                logprobs=list(completion.logprobs),
+                entropies=list(completion.entropies),
+                finish_reason=completion.finish_reason,
+                weight_version=completion.weight_version,
+                seconds=seconds,
+                info=to_jsonable_python(info, fallback=repr, inf_nan_mode="strings"),
+            )
+        except ValidationError as error:
+            what = error.errors()[0]
+            name = ".".join(map(str, what["loc"]))
+            raise ValueError(f"{name} {what['input']!r} of the step: {what['msg']}") from error
+
+
+def _require_text(observation: Any) -> None:
+    if not isinstance(observation, str):
+        raise TypeError(f"the observation is a {type(observation).__name__}, not a str")

@@ -1,0 +1,172 @@
+"""The record of an episode, step by step, as it was sampled; and its form on disk (JSONL)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, ValidationError, model_validator
+
+from agentgym.env import Task
+from agentgym.errors import BadInput
+
+
+class StopReason(StrEnum):
+    """Why an episode ended; every episode ends exactly once."""
+
+    TERMINATED = "terminated"
+    """The environment reached an end of its own."""
+    TRUNCATED = "truncated"
+    """The environment cut the episode off."""
+    MAX_STEPS = "max_steps"
+    """The engine's step limit."""
+    CONTEXT = "context"
+    """The next prompt would leave no room to answer."""
+    TIMEOUT = "timeout"
+    """The engine's time limit; the failure says which side was being waited for."""
+    ERROR = "error"
+    """Something raised; the failure says across which boundary."""
+
+
+class Failure(BaseModel):
+    """An exception, as data."""
+
+    boundary: Literal["environment", "policy", "renderer", "context"]
+    """The part that raised, or that was being waited for."""
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Step(BaseModel):
+    """One decision: what was seen, what was sampled, what came of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    observation: str
+    action: str
+    reward: FiniteFloat
+    valid: bool = True
+    """False when the environment could not make an action of the text."""
+    anchor: str
+    """Identity of the state in which the action was taken."""
+    terminated: bool = False
+    truncated: bool = False
+    segment: int = 0
+    """Steps of one segment share one causal sequence; an edited or windowed past begins another."""
+    prompt_ids: list[int] = []
+    """Ids put before the sampled ones since the step before (a segment's first: its whole prompt).
+    ``Trajectory.prompt_of`` gives the whole prompt of any step."""
+    ids: list[int] = []
+    """Sampled ids, the end-of-turn token included."""
+    logprobs: list[FiniteFloat] = []
+    """ln p of each sampled id under the distribution it was drawn from (temperature applied)."""
+    entropies: list[FiniteFloat] = []
+    """Entropy of that distribution at each sampled id, in nats."""
+    finish_reason: str = "stop"
+    """``stop`` (end of turn) or ``length`` (token limit)."""
+    weight_version: int = 0
+    """How often the policy's weights had been updated when this was sampled."""
+    seconds: dict[str, float] = {}
+    """Wall time by side: ``policy``, ``environment``."""
+    info: dict[str, JsonValue] = {}
+    """What the environment said about the step."""
+
+    @model_validator(mode="after")
+    def _one_logprob_per_id(self) -> Self:
+        for name in ("logprobs", "entropies"):
+            values = getattr(self, name)
+            if values and len(values) != len(self.ids):
+                raise ValueError(f"{len(values)} {name} for {len(self.ids)} sampled ids")
+        return self
+
+
+class Trajectory(BaseModel):
+    """One episode."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    group: str
+    """Trajectories of one group share task and environment seed."""
+    task: Task
+    env: str = ""
+    seed: int = 0
+    """The seed the environment was reset with."""
+    system_prompt: str = ""
+    steps: list[Step] = []
+    final_observation: str = ""
+    stop_reason: StopReason
+    failure: Failure | None = None
+    success: bool = False
+
+    @property
+    def reward(self) -> float:
+        """The undiscounted return."""
+        return sum(step.reward for step in self.steps)
+
+    @property
+    def tokens(self) -> int:
+        """Sampled tokens."""
+        return sum(len(step.ids) for step in self.steps)
+
+    def prompt_of(self, index: int) -> list[int]:
+        """The whole prompt that step ``index`` was sampled from."""
+        prompt: list[int] = []
+        for step in self.steps[:index]:
+            if step.segment == self.steps[index].segment:
+                prompt += step.prompt_ids + step.ids
+        return prompt + self.steps[index].prompt_ids
+
+
+class Group(BaseModel):
+    """Trajectories of the same task from the same initial state, to be compared."""
+
+    id: str
+    task: Task
+    trajectories: list[Trajectory] = []
+
+
+def write_jsonl(path: Path, trajectories: Iterable[Trajectory]) -> None:
+    """Write a file of trajectories, all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            for trajectory in trajectories:
+                file.write(trajectory.model_dump_json(exclude_defaults=True) + "\n")
+        os.replace(partial, path)  # noqa: PTH105  the atomic one
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_jsonl(path: Path) -> Iterator[Trajectory]:
+    """Read trajectories back.
+
+    Raises:
+        BadInput: no such file, or a line is not a trajectory; the message names the line.
+    """
+    if not path.is_file():
+        raise BadInput(f"no trajectory file {path}")
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield Trajectory.model_validate_json(line)
+            except ValidationError as error:
+                what = error.errors()[0]
+                place = ".".join(map(str, what["loc"]))
+                raise BadInput(f"{path}, line {number}: {place}: {what['msg']}") from error
+
+
+def grouped(trajectories: Sequence[Trajectory]) -> list[Group]:
+    """Trajectories by group, in order of first appearance."""
+    groups: dict[str, Group] = {}
+    for trajectory in trajectories:
+        group = groups.setdefault(
+            trajectory.group, Group(id=trajectory.group, task=trajectory.task)
+        )
+        group.trajectories.append(trajectory)
+    return list(groups.values())

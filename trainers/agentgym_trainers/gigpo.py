@@ -1,0 +1,154 @@
+"""GiGPO: group-in-group policy optimisation (Feng et al. 2025, arXiv 2505.10978).
+
+    A = A_E + w * A_S                                                            (eq. 8)
+    A_E  the episode's return relative to its group's, as in GRPO                (eq. 3)
+    A_S  the step's discounted return R_t = r_t + gamma * R_{t+1} relative to those of all steps
+         of the group that were taken in the same state, its anchor             (eq. 5-7)
+
+Steps taken in the same state by different episodes are alternatives to each other, so comparing
+what followed gives credit to single actions without a critic and without further rollouts.
+"""
+
+from collections.abc import Hashable, Sequence
+from difflib import SequenceMatcher
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field
+
+from agentgym.algorithm import Algorithm, Floats, Steps
+from agentgym.errors import BadInput
+from agentgym_trainers.groups import Integers, Normalise, centre, codes, finite
+from agentgym_trainers.grpo import Statistics, grpo
+from agentgym_trainers.ppo_clip import PPOClip
+
+
+def discounted_returns(trajectory: Sequence[Hashable], reward: ArrayLike, gamma: float) -> Floats:
+    """R_t = r_t + gamma * R_{t+1} along each trajectory; steps in time order, shape (N,)."""
+    returns = finite("reward", reward).copy()
+    follows: dict[Hashable, int] = {}
+    for i in range(len(returns) - 1, -1, -1):
+        if trajectory[i] in follows:
+            returns[i] += gamma * returns[follows[trajectory[i]]]
+        follows[trajectory[i]] = i
+    return returns
+
+
+def similar_anchors(
+    group: Sequence[Hashable], anchor: Sequence[Hashable], similarity: float
+) -> Integers:
+    """Number anchors so that texts which resemble each other share a number, shape (N,).
+
+    Greedy, in order: a text joins the first cluster of its group whose first member it resembles
+    with ``SequenceMatcher(None, text, first).ratio() >= similarity``, else it opens one. The
+    result depends on the order of the steps.
+
+    Raises:
+        BadInput: an anchor is not text, or ``similarity`` is not between 0 and 1.
+    """
+    if not 0 < similarity < 1:
+        raise BadInput(f"similarity is {similarity}; it must lie strictly between 0 and 1")
+    clusters: dict[Hashable, list[tuple[str, int]]] = {}
+    numbers = np.zeros(len(anchor), dtype=np.int64)
+    opened = 0
+    for i, (g, text) in enumerate(zip(group, anchor, strict=True)):
+        if not isinstance(text, str):
+            raise BadInput(f"anchor[{i}] is {type(text).__name__}; similarity compares texts only")
+        for first, number in clusters.setdefault(g, []):
+            if SequenceMatcher(None, text, first).ratio() >= similarity:
+                numbers[i] = number
+                break
+        else:
+            clusters[g].append((text, opened))
+            numbers[i], opened = opened, opened + 1
+    return numbers
+
+
+def gigpo(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    anchor: Sequence[Hashable],
+    reward: ArrayLike,
+    valid: ArrayLike | None = None,
+    *,
+    gamma: float = 0.95,
+    step_weight: float = 1.0,
+    normalise: Normalise = "mean_std",
+    statistics: Statistics = "trajectories",
+    invalid_penalty: float = 0.1,
+    similarity: float | None = None,
+) -> Floats:
+    """Two-level advantages from plain columns of N steps.
+
+    >>> gigpo("ggggg", "AABBB", ["s0", "s1", "s0", "s0", "s1"], [0, 10, 0, 0, 0],
+    ...       normalise="mean", step_weight=1.0).round(3).tolist()
+    [11.333, 10.0, -8.167, -8.167, -10.0]
+
+    Args:
+        group, trajectory, reward, valid, normalise, statistics: as in :func:`grpo`.
+        anchor: identity of the state in which each step was taken; any hashable values.
+        gamma: discount of the step returns (the episode return is not discounted).
+        step_weight: w, the weight of the step level; 0 leaves GRPO.
+        invalid_penalty: subtracted from an invalid step's episode score and from its return after
+            discounting, so it does not spread to other steps.
+        similarity: None matches anchors exactly; else see :func:`similar_anchors`.
+
+    Returns:
+        shape (N,), float64. A state visited once has step advantage 0, a constant group too.
+    """
+    returns = discounted_returns(list(zip(group, trajectory, strict=True)), reward, gamma)
+    if valid is not None:
+        returns = returns - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
+    if similarity is None:
+        state = codes(group, anchor)
+    else:
+        state = similar_anchors(group, anchor, similarity)
+    by_step = centre(returns, state, normalise, singleton_is_zero=True)
+    by_episode = grpo(
+        group,
+        trajectory,
+        reward,
+        valid,
+        normalise=normalise,
+        statistics=statistics,
+        invalid_penalty=invalid_penalty,
+    )
+    return by_episode + step_weight * by_step
+
+
+class GiGPO(Algorithm):
+    """Group-in-group policy optimisation: GRPO plus a comparison at states that recur."""
+
+    group_size: Annotated[int, Field(ge=2)] = 8
+    """Episodes of each task; one alone has nothing to be compared with."""
+    gamma: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """Discount of the step returns."""
+    step_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of the step level against the episode level."""
+    normalise: Normalise = "mean_std"
+    """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
+    statistics: Statistics = "trajectories"
+    """What counts in an episode group's mean: each episode once, or each of its steps."""
+    invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
+    """Subtracted from score and return of a step whose action was invalid."""
+    similarity: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """None compares states exactly; else texts at least this alike are the same state."""
+    objective: PPOClip = PPOClip()
+    """The loss."""
+
+    def advantages(self, steps: Steps) -> Floats:
+        """See :func:`gigpo`."""
+        return gigpo(
+            steps.group,
+            steps.trajectory,
+            steps.anchor,
+            steps.reward,
+            steps.valid,
+            gamma=self.gamma,
+            step_weight=self.step_weight,
+            normalise=self.normalise,
+            statistics=self.statistics,
+            invalid_penalty=self.invalid_penalty,
+            similarity=self.similarity,
+        )

@@ -1,0 +1,89 @@
+"""GRPO: group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300, section 4.1).
+
+    A_i = (R_i - mean(R)) / (std(R) + 1e-6)        over the trajectories i of one group
+
+R_i is the undiscounted return of an episode, and every step of the episode gets A_i. Dr. GRPO
+(arXiv 2503.20783) is ``normalise="mean"`` with the aggregation ``seq-mean-token-sum-norm``.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field
+
+from agentgym.algorithm import Algorithm, Floats, Steps
+from agentgym_trainers.groups import Normalise, centre, codes, finite
+from agentgym_trainers.ppo_clip import PPOClip
+
+Statistics = Literal["trajectories", "steps"]
+
+
+def grpo(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    reward: ArrayLike,
+    valid: ArrayLike | None = None,
+    *,
+    normalise: Normalise = "mean_std",
+    statistics: Statistics = "trajectories",
+    invalid_penalty: float = 0.0,
+) -> Floats:
+    """Episode-relative advantages from plain columns of N steps.
+
+    >>> grpo(["g", "g", "g"], ["a", "b", "c"], [1.0, 0.0, 0.0]).round(4).tolist()
+    [1.1547, -0.5774, -0.5774]
+
+    Args:
+        group: steps of one group share the task and the initial state.
+        trajectory: the episode of each step.
+        reward: reward of each step.
+        valid: False where the action was malformed; default: all valid.
+        normalise: ``mean_std`` divides by the sample standard deviation, ``mean`` does not.
+        statistics: ``trajectories`` counts each episode once in mean and deviation (by its first
+            step's score); ``steps`` counts every step, so long episodes weigh more, as in the
+            published code of GiGPO (``compute_mean_std_cross_steps=True``).
+        invalid_penalty: subtracted from the score of an invalid step, for that step alone.
+
+    Returns:
+        shape (N,), float64. A constant group is exactly 0; the only episode of a group keeps its
+        raw score (mean 0, deviation 1), as in the published code.
+    """
+    rewards = finite("reward", reward)
+    episode = codes(group, trajectory)
+    score: Floats = np.bincount(episode, rewards)[episode].astype(np.float64)
+    if valid is not None:
+        score = score - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
+    counted = None
+    if statistics == "trajectories":
+        counted = np.zeros(len(rewards), dtype=np.bool_)
+        counted[np.unique(episode, return_index=True)[1]] = True
+    return centre(score, codes(group), normalise, counted=counted, singleton_is_zero=False)
+
+
+class GRPO(Algorithm):
+    """Group relative policy optimisation: the return of an episode against its group's."""
+
+    group_size: Annotated[int, Field(ge=2)] = 8
+    """Episodes of each task; one alone has nothing to be compared with."""
+    normalise: Normalise = "mean_std"
+    """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
+    statistics: Statistics = "trajectories"
+    """What counts in a group's mean: each episode once, or each of its steps."""
+    invalid_penalty: Annotated[float, Field(ge=0)] = 0.0
+    """Subtracted from the score of a step whose action was invalid."""
+    objective: PPOClip = PPOClip()
+    """The loss."""
+
+    def advantages(self, steps: Steps) -> Floats:
+        """See :func:`grpo`."""
+        return grpo(
+            steps.group,
+            steps.trajectory,
+            steps.reward,
+            steps.valid,
+            normalise=self.normalise,
+            statistics=self.statistics,
+            invalid_penalty=self.invalid_penalty,
+        )
