@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
-    "agentgym.collect": ["collect"],
+    "agentgym.collection": ["collect"],
     "agentgym.context": ["Context", "FullHistory", "Message", "Turn", "Window"],
     "agentgym.door": ["run"],
     "agentgym.env": ["FreeText", "StepResult", "Task", "TextEnv"],
@@ -27,7 +27,7 @@ _HOMES = {
     "agentgym.policy": ["Completion", "Policy", "Prompt", "Sampling"],
     "agentgym.policy.scripted": ["ScriptedPolicy", "expert_policy", "random_policy"],
     "agentgym.renderer": ["ChatTemplate", "Renderer"],
-    "agentgym.rollout": ["Limits", "rollout"],
+    "agentgym.episode": ["Limits", "rollout"],
     "agentgym.trajectory": [
         "Failure",
         "Group",
@@ -38,7 +38,7 @@ _HOMES = {
         "write_jsonl",
     ],
     "agentgym.registry": ["make", "register", "registered"],
-    "agentgym.tool": ["Tool", "ToolCall", "ToolResult", "tool"],
+    "agentgym.tooling": ["Tool", "ToolCall", "ToolResult", "tool"],
 }
 _home_of = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -46,7 +46,7 @@ __version__ = "0.1.0"
 __all__ = list(_home_of)  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
-    from agentgym.collect import (
+    from agentgym.collection import (
         collect as collect,
     )
     from agentgym.context import (
@@ -133,22 +133,22 @@ if TYPE_CHECKING:
     from agentgym.renderer import (
         Renderer as Renderer,
     )
-    from agentgym.rollout import (
+    from agentgym.episode import (
         Limits as Limits,
     )
-    from agentgym.rollout import (
+    from agentgym.episode import (
         rollout as rollout,
     )
-    from agentgym.tool import (
+    from agentgym.tooling import (
         Tool as Tool,
     )
-    from agentgym.tool import (
+    from agentgym.tooling import (
         ToolCall as ToolCall,
     )
-    from agentgym.tool import (
+    from agentgym.tooling import (
         ToolResult as ToolResult,
     )
-    from agentgym.tool import (
+    from agentgym.tooling import (
         tool as tool,
     )
     from agentgym.trajectory import (

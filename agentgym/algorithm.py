@@ -57,6 +57,9 @@ class Algorithm(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    name: str
+    """What a config file calls it."""
+
     @abstractmethod
     def advantages(self, steps: Steps) -> Floats:
         """One advantage for each step, shape (N,), float64; all tokens of a step share it."""

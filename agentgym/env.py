@@ -20,7 +20,7 @@ from gymnasium import spaces
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from agentgym.errors import BadInput, UnknownName
-from agentgym.tool import Tool
+from agentgym.tooling import Tool
 
 StepResult = tuple[str, float, bool, bool, dict[str, Any]]
 """observation, reward, terminated, truncated, info: as Gymnasium's ``step`` returns them."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from agentgym.context import Message
 from agentgym.errors import BadInput
-from agentgym.tool import Tool
+from agentgym.tooling import Tool
 
 PLACEHOLDER = "\u2603assistant turn\u2603"  # stands for the sampled text inside a rendered template
 
@@ -118,3 +118,41 @@ class ChatTemplate:
     def decode(self, ids: Sequence[int]) -> str:
         """See :class:`Renderer`."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+class Transcript:
+    """The token sequence of an episode, append-only: prompts and what was sampled from them.
+
+    Where the next messages do not extend the last ones, or the template rewrites them, the
+    sequence starts anew: ``segment`` counts these starts.
+    """
+
+    def __init__(self, renderer: Renderer | None, tools: Sequence[Tool] = ()) -> None:
+        """Begin; without a renderer every prompt stays empty."""
+        self.renderer, self.tools = renderer, tools
+        self.messages: list[Message] = []
+        self.ids: list[int] = []
+        self.sampled: list[int] = []
+        self.segment = 0
+
+    def prompt(self, messages: list[Message]) -> list[int]:
+        """Bring ``ids`` up to ``messages``; returns the ids that were put in for it."""
+        if self.renderer is None:
+            return []
+        known = len(self.messages)
+        added = None
+        if self.messages and len(messages) > known + 1 and messages[:known] == self.messages:
+            new = messages[known + 1 :]  # behind the assistant's turn, whose ids are sampled
+            added = self.renderer.extend(self.messages, self.sampled, new, self.tools)
+        if added is None:
+            added = self.renderer.render(messages, self.tools)
+            self.segment += bool(self.messages)
+            self.ids = []
+        self.messages = messages
+        self.ids = self.ids + added
+        return added
+
+    def sample(self, ids: Sequence[int]) -> None:
+        """Append what the policy sampled."""
+        self.sampled = list(ids)
+        self.ids = self.ids + self.sampled

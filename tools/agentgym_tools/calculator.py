@@ -4,7 +4,7 @@ import ast
 import operator
 from collections.abc import Callable
 
-from agentgym.tool import tool
+from agentgym.tooling import tool
 
 OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
     ast.Add: operator.add,

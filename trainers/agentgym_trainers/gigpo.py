@@ -120,6 +120,7 @@ def gigpo(
 class GiGPO(Algorithm):
     """Group-in-group policy optimisation: GRPO plus a comparison at states that recur."""
 
+    name: str = "gigpo"
     group_size: Annotated[int, Field(ge=2)] = 8
     """Episodes of each task; one alone has nothing to be compared with."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.95

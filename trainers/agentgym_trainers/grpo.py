@@ -65,6 +65,7 @@ def grpo(
 class GRPO(Algorithm):
     """Group relative policy optimisation: the return of an episode against its group's."""
 
+    name: str = "grpo"
     group_size: Annotated[int, Field(ge=2)] = 8
     """Episodes of each task; one alone has nothing to be compared with."""
     normalise: Normalise = "mean_std"

@@ -72,8 +72,6 @@ LEVELS = MappingProxyType(
             values=3,
             hidden=True,
         ),
-        "full": Level(
-            products=10_000, train=6000, valid=500, test=500, per_page=10, compact=False
-        ),
+        "full": Level(products=10_000, train=6000, valid=500, test=500, per_page=10, compact=False),
     }
 )

@@ -16,22 +16,26 @@ from rapidfuzz.fuzz import token_set_ratio
 from agentgym_envs.webshop.catalogue import Product
 
 CLOSE = 85  # of 100: above it two strings name the same thing
-COLORS = frozenset(
-    """beige black blue brown burgundy charcoal coral cream cyan gold gray green grey ivory khaki
+_COLOR_NAMES = """
+    beige black blue brown burgundy charcoal coral cream cyan gold gray green grey ivory khaki
     lavender lilac magenta maroon mint mustard navy olive orange peach pink plum purple red rose
-    rust sage silver tan taupe teal turquoise violet white wine yellow""".split()
-)
-STOP_WORDS = frozenset(
-    """a about all an and any are as at be best by can do each extra for from great has have high
-    in into is it its made more most new no not of on one only or other our out over perfect per
+    rust sage silver tan taupe teal turquoise violet white wine yellow
+"""
+_EMPTY_WORDS = """
+    a about all an and any are as at be best by can do each extra for from great has have high in
+    into is it its made more most new no not of on one only or other our out over perfect per
     quality so such super than that the their these this to top two ultra up use very was we with
     without you your
+"""
+_DESCRIBING_WORDS = """
     adjustable big casual classic comfortable compact cozy deep durable easy elegant fashion
     fashionable fine fit handmade heavy huge large lightweight light long loose low luxury mini
     modern natural portable premium professional pure quick short simple slim small smooth soft
     solid stylish thick thin vintage warm wide
-    bamboo cotton denim fleece leather linen polyester silk velvet wool""".split()
-)
+    bamboo cotton denim fleece leather linen polyester silk velvet wool
+"""
+COLORS = frozenset(_COLOR_NAMES.split())
+STOP_WORDS = frozenset((_EMPTY_WORDS + _DESCRIBING_WORDS).split())
 WORD = re.compile(r"[a-z]{2,}")
 
 

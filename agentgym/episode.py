@@ -16,9 +16,10 @@ import anyio
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
 
-from agentgym.context import Context, FullHistory, Message, Turn
+from agentgym.context import Context, FullHistory, Turn
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.policy import Completion, Policy, Prompt, Sampling
+from agentgym.renderer import Transcript
 from agentgym.seeding import derive_seed
 from agentgym.trajectory import Failure, Step, StopReason, Trajectory
 
@@ -122,10 +123,7 @@ class _Episode:
         self.sampling, self.limits = sampling, limits
         self.waiting_for: Boundary = "environment"
         self.max_steps = limits.max_steps or (env.spec and env.spec.max_episode_steps) or 50
-        self.messages: list[Message] = []
-        self.ids: list[int] = []  # the last prompt and what was sampled from it
-        self.sampled: list[int] = []
-        self.segment = 0
+        self.transcript = Transcript(policy.renderer, env.tools)
         self.session = ""
 
     def timed_out(self, what: str, step: int) -> Failure:
@@ -167,10 +165,10 @@ class _Episode:
             with self.crossing("context", self.limits.env_timeout, index):
                 messages = self.context.messages(self.env.system_prompt, turns, observation)
             with self.crossing("renderer", self.limits.env_timeout, index):
-                added = self.render(messages, index)
+                added = self.transcript.prompt(messages)
             room = self.sampling.max_tokens
             if self.policy.max_context is not None:
-                room = min(room, self.policy.max_context - len(self.ids))
+                room = min(room, self.policy.max_context - len(self.transcript.ids))
                 if room < 1:
                     return StopReason.CONTEXT
             prompt = Prompt(
@@ -178,7 +176,7 @@ class _Episode:
                 name=f"{record.id}/{index}",
                 seed=derive_seed(sampling_seed, index),
                 messages=messages,
-                ids=tuple(self.ids),
+                ids=self.transcript.ids,
                 env=self.env,
             )
             sampling = self.sampling.model_copy(update={"max_tokens": room})
@@ -192,33 +190,12 @@ class _Episode:
                 seconds = {"policy": asked - started, "environment": time.perf_counter() - asked}
                 step = self.record_step(observation, anchor, added, completion, result, seconds)
             record.steps.append(step)
-            self.sampled = list(completion.ids)
-            self.ids += self.sampled
+            self.transcript.sample(completion.ids)
             turns.append(Turn(observation, completion.text))
             observation = record.final_observation = result[0]
             if step.terminated or step.truncated:
                 record.success = bool(result[4].get("success", record.reward > 0))
                 return StopReason.TERMINATED if step.terminated else StopReason.TRUNCATED
-
-    def render(self, messages: list[Message], index: int) -> list[int]:
-        """Bring ``self.ids`` up to ``messages``; returns the ids that were added."""
-        renderer = self.policy.renderer
-        if renderer is None:
-            return []
-        known = len(self.messages)
-        extends = index > 0 and len(messages) > known + 1 and messages[:known] == self.messages
-        added = None
-        if extends:
-            added = renderer.extend(
-                self.messages, self.sampled, messages[known + 1 :], self.env.tools
-            )
-        if added is None:
-            added = renderer.render(messages, self.env.tools)
-            self.segment += index > 0
-            self.ids = []
-        self.messages = messages
-        self.ids += added
-        return added
 
     def record_step(
         self,
@@ -241,7 +218,7 @@ class _Episode:
                 anchor=observation if anchor is None else anchor,
                 terminated=terminated,
                 truncated=truncated,
-                segment=self.segment,
+                segment=self.transcript.segment,
                 prompt_ids=added,
                 ids=list(completion.ids),
                 logprobs=list(completion.logprobs),

@@ -14,7 +14,7 @@ from agentgym.context import Context
 from agentgym.env import Task, TextEnv
 from agentgym.errors import BadInput, TooManyFailures
 from agentgym.policy import Policy, Sampling
-from agentgym.rollout import Limits, rollout
+from agentgym.episode import Limits, rollout
 from agentgym.seeding import derive_seed
 from agentgym.trajectory import Group, Trajectory
 

@@ -1,0 +1,178 @@
+"""The configuration of a training run: one typed object, read from TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+
+from agentgym.algorithm import Algorithm, algorithm_class
+from agentgym.config import override, read_toml, validate
+from agentgym.context import ContextConfig, FullHistory
+from agentgym.policy import Sampling
+from agentgym.episode import Limits
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Table(BaseModel):
+    """A table of the config file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class EnvConfig(Table):
+    """Where the agent acts."""
+
+    id: str = "agentgym/WebShop-v0"
+    """As `agentgym list` shows it."""
+    kwargs: dict[str, Any] = {}
+    """Arguments of the environment, e.g. level = "easy"."""
+    train_split: str = "train"
+    """Tasks to train on."""
+    test_split: str = "test"
+    """Held-out tasks to evaluate on."""
+
+
+class ModelConfig(Table):
+    """The language model."""
+
+    path: str = "tiny"
+    """A local Hugging Face folder; "tiny" makes a small model whose tokenizer is fitted to the
+    demonstrations, so that nothing is downloaded."""
+    device: str = "cpu"
+    """cpu, cuda, cuda:1, ..."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of weights and computation."""
+    vocabulary: Positive = 1024
+    """Tokens of the tiny model's tokenizer, at most."""
+    width: Positive = 128
+    """Hidden size of the tiny model."""
+    layers: Positive = 2
+    """Layers of the tiny model."""
+    context: Positive = 2048
+    """Longest sequence of the tiny model, in tokens."""
+
+
+class WarmStartConfig(Table):
+    """Imitation before reinforcement."""
+
+    demonstrations: Annotated[int, Field(ge=0)] = 0
+    """Episodes of the environment's expert to imitate; 0 starts from the model as it is."""
+    noise: Share = 0.0
+    """Probability that a demonstrated action is random instead, and imitated all the same."""
+    env_kwargs: dict[str, Any] = {}
+    """Arguments of the demonstrating environment, over [env.kwargs]."""
+    trajectories: list[Path] = []
+    """Trajectory files (JSONL) to imitate, beside or instead of the expert's."""
+    epochs: Positive = 4
+    """Passes over the demonstrations."""
+    batch_tokens: Positive = 8192
+    """Tokens of one update."""
+    lr: Annotated[float, Field(gt=0)] = 2e-3
+    """Peak learning rate; a short linear warm-up, then cosine decay to a tenth."""
+
+
+class RolloutConfig(Table):
+    """How experience is gathered."""
+
+    groups: Positive = 8
+    """Tasks of one training step; the algorithm's group_size sets the episodes of each."""
+    concurrency: Positive = 64
+    """Episodes in flight."""
+    patience: Annotated[float, Field(gt=0)] = 1.0
+    """Seconds that a batch of the local policy waits for a slow environment."""
+    max_failures: Share = 0.2
+    """Share of failed episodes that stops the run."""
+    sampling: Sampling = Sampling()
+    """How actions are drawn."""
+    limits: Limits = Limits()
+    """Steps and seconds of an episode."""
+    dynamic: bool = False
+    """Dynamic sampling (DAPO): drop groups whose returns are all equal and sample others."""
+    dynamic_batches: Positive = 10
+    """Most batches to draw before taking what is there."""
+
+
+class OptimizerConfig(Table):
+    """AdamW."""
+
+    lr: Annotated[float, Field(gt=0)] = 3e-4
+    """Learning rate of reinforcement."""
+    schedule: Literal["constant", "linear"] = "linear"
+    """linear decays to zero over the run."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Training steps of linear warm-up."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Decoupled weight decay."""
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    """Decay of the moment estimates."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """The gradient is scaled down to this norm."""
+    minibatches: Positive = 1
+    """Updates from one batch of trajectories, per epoch."""
+    epochs: Positive = 1
+    """Passes over one batch of trajectories."""
+    micro_tokens: Positive = 8192
+    """Padded tokens of one forward pass; changes memory and speed, not the update."""
+
+
+class EvaluationConfig(Table):
+    """Success on held-out tasks."""
+
+    every: Annotated[int, Field(ge=0)] = 0
+    """Training steps between evaluations; 0: before and after only."""
+    tasks: Positive = 128
+    """Held-out tasks, the first of the split."""
+    samples: Positive = 1
+    """Sampled episodes of each task; more give pass@k."""
+    sampling: Sampling = Sampling()
+    """How sampled episodes are drawn; greedy ones are evaluated besides."""
+
+
+class CheckpointConfig(Table):
+    """What a killed run goes on from."""
+
+    every: Positive = 10
+    """Training steps between checkpoints."""
+    keep: Annotated[int, Field(ge=2)] = 2
+    """Newest checkpoints to keep; two, so that a damaged one has a predecessor."""
+
+
+class TrainConfig(Table):
+    """A training run."""
+
+    run_dir: Path = Path("runs/train")
+    """Everything the run leaves; a run that finds its own checkpoints here goes on."""
+    seed: int = 0
+    """Same seed, config and machine: same run."""
+    steps: Annotated[int, Field(ge=0)] = 100
+    """Training steps."""
+    env: EnvConfig = EnvConfig()
+    model: ModelConfig = ModelConfig()
+    warm_start: WarmStartConfig = WarmStartConfig()
+    context: ContextConfig = FullHistory()
+    algorithm: SerializeAsAny[Algorithm]
+    rollout: RolloutConfig = RolloutConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+
+    @field_validator("algorithm", mode="before")
+    @classmethod
+    def _find_algorithm(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            name = str(value.get("name", "grpo"))
+            return validate(algorithm_class(name), value, f"[algorithm] {name}")
+        return value
+
+
+def load(path: Path, arguments: list[str]) -> TrainConfig:
+    """Read a config file, with overrides from the command line.
+
+    Raises:
+        BadInput: something in it is wrong; the message names each wrong key.
+    """
+    return validate(TrainConfig, override(read_toml(path), arguments), str(path))

@@ -1,0 +1,1 @@
+"""What every algorithm shares in running: rows, learner, checkpoints, records, the loop."""
