@@ -79,6 +79,12 @@ if TYPE_CHECKING:
     from agentgym.env import (
         TextEnv as TextEnv,
     )
+    from agentgym.episode import (
+        Limits as Limits,
+    )
+    from agentgym.episode import (
+        rollout as rollout,
+    )
     from agentgym.errors import (
         AgentGymError as AgentGymError,
     )
@@ -132,12 +138,6 @@ if TYPE_CHECKING:
     )
     from agentgym.renderer import (
         Renderer as Renderer,
-    )
-    from agentgym.episode import (
-        Limits as Limits,
-    )
-    from agentgym.episode import (
-        rollout as rollout,
     )
     from agentgym.tooling import (
         Tool as Tool,

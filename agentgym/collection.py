@@ -12,9 +12,9 @@ from anyio.abc import TaskStatus
 
 from agentgym.context import Context
 from agentgym.env import Task, TextEnv
+from agentgym.episode import Limits, rollout
 from agentgym.errors import BadInput, TooManyFailures
 from agentgym.policy import Policy, Sampling
-from agentgym.episode import Limits, rollout
 from agentgym.seeding import derive_seed
 from agentgym.trajectory import Group, Trajectory
 

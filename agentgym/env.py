@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import anyio.to_thread
 import gymnasium
 from gymnasium import spaces
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from agentgym.errors import BadInput, UnknownName
 from agentgym.tooling import Tool
@@ -69,7 +69,7 @@ class TextEnv(gymnasium.Env[str, str]):
     After the end ``step`` must raise :class:`agentgym.EpisodeOver`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"]}  # noqa: RUF012  Gymnasium's own idiom
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  Gymnasium's own idiom
     observation_space = FreeText()
     action_space = FreeText()
 
@@ -77,9 +77,8 @@ class TextEnv(gymnasium.Env[str, str]):
     """Rules and action format, shown to the model once, before the first observation."""
     tools: Sequence[Tool] = ()
     """Tools whose schemas are offered to the model."""
-    splits: ClassVar[Sequence[str]] = ("train", "test")
+    splits: Sequence[str] = ("train", "test")
     """The names that ``tasks`` accepts."""
-    render_mode: str | None = "ansi"
 
     def tasks(self, split: str) -> Sequence[Task]:
         """All tasks of a split, in an order that is the same on every machine."""
@@ -100,7 +99,10 @@ class TextEnv(gymnasium.Env[str, str]):
         if isinstance(wanted, Task):
             return wanted
         if isinstance(wanted, Mapping):
-            return Task.model_validate(wanted)
+            try:
+                return Task.model_validate(wanted)
+            except ValidationError as error:
+                raise BadInput(f"options['task'] is not a task: {error}") from error
         if wanted is None:
             train = self.tasks(self.splits[0])
             if not train:

@@ -8,9 +8,8 @@ import platform
 import random
 import time
 
-from agentgym_envs.webshop.env import WebShop
-
 import agentgym
+from agentgym_envs.webshop.env import WebShop
 
 STEPS = 50_000
 SEARCHES = 3_000

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from agentgym_envs.webshop.dice import Dice
-from agentgym_envs.webshop.env import WebShop
-from agentgym_envs.webshop.original import read_price
 
 import agentgym
 from agentgym.errors import BadInput
+from agentgym_envs.webshop.dice import Dice
+from agentgym_envs.webshop.env import WebShop
+from agentgym_envs.webshop.original import read_price
 
 ITEMS = [
     {

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from agentgym_envs.webshop.catalogue import Product
 from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.goals import NO_LIMIT, price_limit

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import Cache
+from transformers.cache_utils import DynamicLayer
 
 from agentgym.policy import Sampling
 
@@ -65,7 +66,8 @@ def sample(model: Any, rows: Sequence[Row], stop_ids: frozenset[int]) -> Iterato
     cached = [row.cached for row in rows]
     tails = [row.prompt[n:] for row, n in zip(rows, cached, strict=True)]
     past, new = max(cached), max(map(len, tails))
-    cache = _join(model, rows, cached, past)
+    room = past + new + max(row.sampling.max_tokens for row in rows)
+    cache = _join(model, rows, cached, past, room)
     visible = torch.zeros(len(rows), past + new, dtype=torch.long, device=device)
     tokens = torch.zeros(len(rows), new, dtype=torch.long, device=device)
     positions = torch.zeros(len(rows), new, dtype=torch.long, device=device)
@@ -140,9 +142,10 @@ def _filter(logprobs: Tensor, sampling: Sequence[Sampling]) -> Tensor:
     return torch.log_softmax(kept, dim=-1)
 
 
-def _join(model: Any, rows: Sequence[Row], cached: Sequence[int], past: int) -> Any:
-    """The rows' caches as one, left-padded to ``past`` tokens."""
-    joined = DynamicCache()
+def _join(model: Any, rows: Sequence[Row], cached: Sequence[int], past: int, room: int) -> Any:
+    """The rows' caches as one, left-padded to ``past`` tokens, with room to grow."""
+    layers = model.config.get_text_config().num_hidden_layers
+    joined = Cache(layers=[_RoomyLayer(room) for _ in range(layers)])
     if past == 0:
         return joined
     example = next(row.cache for row in rows if row.cache)
@@ -161,3 +164,33 @@ def _cut(cache: Any, b: int, visible: Tensor, ids: list[int]) -> KeyValues:
     return KeyValues(
         ids, [(layer.keys[b, :, visible], layer.values[b, :, visible]) for layer in cache.layers]
     )
+
+
+class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not typed
+    """Keys and values in a buffer with room, so that a new token does not copy all the old ones."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room, self.length = room, 0
+
+    def update(self, keys: Tensor, values: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(keys, values)
+            batch, heads, _tokens, width = keys.shape
+            self.key_buffer = keys.new_empty(batch, heads, self.room, width)
+            self.value_buffer = values.new_empty(batch, heads, self.room, values.shape[-1])
+        end = self.length + keys.shape[-2]
+        self.key_buffer[:, :, self.length : end] = keys
+        self.value_buffer[:, :, self.length : end] = values
+        self.length = end
+        return self._view()
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        self.key_buffer = self.key_buffer[indices]
+        self.value_buffer = self.value_buffer[indices]
+        self._view()
+
+    def _view(self) -> tuple[Tensor, Tensor]:
+        self.keys = self.key_buffer[:, :, : self.length]
+        self.values = self.value_buffer[:, :, : self.length]
+        return self.keys, self.values

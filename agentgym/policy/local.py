@@ -18,11 +18,14 @@ import anyio.from_thread
 import anyio.to_thread
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from agentgym.errors import BadInput
 from agentgym.policy import Completion, Prompt, Sampling
 from agentgym.policy.decoding import KeyValues, Row, sample
 from agentgym.renderer import ChatTemplate
+
+transformers_logging.disable_progress_bar()  # its bars would break our own display
 
 
 class _Ticket:

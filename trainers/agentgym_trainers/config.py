@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
-from agentgym.algorithm import Algorithm, algorithm_class
+from agentgym.algorithm import algorithm_class
 from agentgym.config import override, read_toml, validate
 from agentgym.context import ContextConfig, FullHistory
-from agentgym.policy import Sampling
 from agentgym.episode import Limits
+from agentgym.policy import Sampling
+from agentgym_trainers.grpo import GroupRelative
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -154,7 +155,7 @@ class TrainConfig(Table):
     model: ModelConfig = ModelConfig()
     warm_start: WarmStartConfig = WarmStartConfig()
     context: ContextConfig = FullHistory()
-    algorithm: SerializeAsAny[Algorithm]
+    algorithm: SerializeAsAny[GroupRelative]
     rollout: RolloutConfig = RolloutConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

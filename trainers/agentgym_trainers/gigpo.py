@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from agentgym.algorithm import Algorithm, Floats, Steps
+from agentgym.algorithm import Floats, Steps
 from agentgym.errors import BadInput
 from agentgym_trainers.groups import Integers, Normalise, centre, codes, finite
-from agentgym_trainers.grpo import Statistics, grpo
-from agentgym_trainers.ppo_clip import PPOClip
+from agentgym_trainers.grpo import GroupRelative, Statistics, grpo
 
 
 def discounted_returns(trajectory: Sequence[Hashable], reward: ArrayLike, gamma: float) -> Floats:
@@ -117,12 +116,10 @@ def gigpo(
     return by_episode + step_weight * by_step
 
 
-class GiGPO(Algorithm):
+class GiGPO(GroupRelative):
     """Group-in-group policy optimisation: GRPO plus a comparison at states that recur."""
 
     name: str = "gigpo"
-    group_size: Annotated[int, Field(ge=2)] = 8
-    """Episodes of each task; one alone has nothing to be compared with."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.95
     """Discount of the step returns."""
     step_weight: Annotated[float, Field(ge=0)] = 1.0
@@ -135,8 +132,6 @@ class GiGPO(Algorithm):
     """Subtracted from score and return of a step whose action was invalid."""
     similarity: Annotated[float, Field(gt=0, lt=1)] | None = None
     """None compares states exactly; else texts at least this alike are the same state."""
-    objective: PPOClip = PPOClip()
-    """The loss."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`gigpo`."""

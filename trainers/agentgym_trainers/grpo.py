@@ -62,20 +62,25 @@ def grpo(
     return centre(score, codes(group), normalise, counted=counted, singleton_is_zero=False)
 
 
-class GRPO(Algorithm):
+class GroupRelative(Algorithm):
+    """What the training loop needs to know of an algorithm, beside its credit."""
+
+    group_size: Annotated[int, Field(ge=2)] = 8
+    """Episodes of each task; one alone has nothing to be compared with."""
+    objective: PPOClip = PPOClip()
+    """The loss."""
+
+
+class GRPO(GroupRelative):
     """Group relative policy optimisation: the return of an episode against its group's."""
 
     name: str = "grpo"
-    group_size: Annotated[int, Field(ge=2)] = 8
-    """Episodes of each task; one alone has nothing to be compared with."""
     normalise: Normalise = "mean_std"
     """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
     statistics: Statistics = "trajectories"
     """What counts in a group's mean: each episode once, or each of its steps."""
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.0
     """Subtracted from the score of a step whose action was invalid."""
-    objective: PPOClip = PPOClip()
-    """The loss."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`grpo`."""

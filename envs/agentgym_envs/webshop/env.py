@@ -60,7 +60,7 @@ class WebShop(TextEnv):
             seed: of the generated products and tasks.
             products: how many of them, instead of the level's own number.
             data_dir: folder of the original WebShop's files, used instead of generated products.
-            hurry: probability that an episode's :meth:`expert` buys without choosing options:
+            hurry: probability that an episode's :meth:`expert` forgets the last option:
                 flawed demonstrations, for training that shall correct a habit.
             render_mode: ``ansi``: :meth:`render` gives the current page's text.
         """

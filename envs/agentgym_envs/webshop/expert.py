@@ -16,7 +16,7 @@ from agentgym_envs.webshop.shop import Shop
 def next_action(
     shop: Shop, goal: Goal, place: Place, seen: frozenset[tuple[str, str]], *, hurried: bool
 ) -> str:
-    """The expert's action at a place; a hurried one buys without choosing options."""
+    """The expert's action at a place; a hurried one buys with the last option not chosen."""
     match place.page:
         case "search":
             return f"search[{best_query(shop, goal)}]"
@@ -57,11 +57,11 @@ def on_item(
     unread = ("features", product.asin) not in seen
     if unread and not all(shows(product, attribute) for attribute in goal.attributes):
         return "features"
-    if not hurried:
-        chosen = dict(place.chosen)
-        for name, value in best_options(product, goal):
-            if chosen.get(name) != value:
-                return value
+    chosen = dict(place.chosen)
+    options = best_options(product, goal)
+    for name, value in options[:-1] if hurried else options:
+        if chosen.get(name) != value:
+            return value
     return BUY
 
 

@@ -42,7 +42,16 @@ class Level:
 
 LEVELS = MappingProxyType(
     {
-        "easy": Level(products=300, train=1000, valid=100, test=200, per_page=3),
+        "easy": Level(
+            products=900,
+            train=2000,
+            valid=200,
+            test=300,
+            per_page=3,
+            kinds=20,
+            materials=8,
+            styles=6,
+        ),
         "medium": Level(
             products=900,
             train=2000,

@@ -1,0 +1,37 @@
+# Two commands: `make quickstart` and `make test`. PYTHON and TORCH_INDEX can be set:
+#   make quickstart TORCH_INDEX=https://download.pytorch.org/whl/cpu    CPU build on Linux
+#   make quickstart                                                     what your index serves
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+BIN := $(VENV)/bin
+
+.PHONY: help quickstart test check install clean
+.DEFAULT_GOAL := help
+
+help:  ## show this
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+quickstart: $(VENV)/installed  ## install, then train and evaluate a small agent (about 5 minutes)
+	$(BIN)/agentgym train examples/quickstart.toml
+
+test: $(VENV)/installed  ## install, then run every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: $(VENV)/installed  ## make the virtual environment
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
+	$(BIN)/pip install -q -e ".[train,test,check]"
+	touch $@
+
+clean:  ## remove the virtual environment and caches; runs stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,64 @@
+"""``agentgym train``: its options are the fields of the config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperCommand
+
+
+class TrainCommand(TyperCommand):
+    """Adds every config field to ``--help``."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The usual help, then the fields."""
+        super().format_help(ctx, formatter)
+        from agentgym.algorithm import algorithm_class, algorithms
+        from agentgym.config import describe
+        from agentgym_trainers.config import TrainConfig
+
+        table = Table("Key", "Default", "Meaning", title="Config", title_justify="left")
+        fields = [(n, f) for n, f in describe(TrainConfig) if not n.startswith("algorithm.")]
+        for name in algorithms():
+            fields += describe(algorithm_class(name), f"algorithm[{name}].")
+        for name, field in fields:
+            default = field.get_default(call_default_factory=True)
+            shown = "" if field.is_required() or hasattr(default, "model_fields") else default
+            meaning = " ".join((field.description or "").split())
+            table.add_row(name, str(shown), meaning)
+        Console().print(table)
+
+
+def train(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="A TOML file; examples/ has some.")],
+) -> None:
+    """Train an agent, or go on with a run that was stopped.
+
+    Any key of the config can be set behind it: --steps=200 --algorithm.gamma=0.9
+    """
+
+    from agentgym.door import run
+    from agentgym_trainers.config import load
+    from agentgym_trainers.engine.loop import train as train_run
+
+    settings = load(config, context.args)
+    before, after = run(train_run, settings)
+    table = Table("held out", "before", "after", "difference", title=str(settings.run_dir))
+    for kind in after:
+        first, last = before[kind], after[kind]
+        table.add_row(kind, str(first.success), str(last.success), "")
+    Console().print(table)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(
+        "train",
+        cls=TrainCommand,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(train)

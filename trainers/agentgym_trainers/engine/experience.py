@@ -1,0 +1,99 @@
+"""Which tasks a training step takes, and which of their trajectories can be learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agentgym.collection import collect
+from agentgym.env import Task
+from agentgym.policy import Policy
+from agentgym.registry import make
+from agentgym.seeding import derive_seed
+from agentgym.trajectory import Group, Trajectory
+from agentgym_trainers.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class TaskOrder:
+    """All tasks, shuffled anew each epoch; the i-th draw is a function of the seed and i."""
+
+    tasks: Sequence[Task]
+    seed: int
+
+    def draw(self, start: int, count: int) -> list[Task]:
+        """The tasks of draws ``start`` to ``start + count - 1``."""
+        return [self._at(i) for i in range(start, start + count)]
+
+    def _at(self, i: int) -> Task:
+        epoch, place = divmod(i, len(self.tasks))
+        order = np.random.default_rng(derive_seed(self.seed, "tasks", epoch))
+        return self.tasks[int(order.permutation(len(self.tasks))[place])]
+
+
+@dataclass
+class Experience:
+    """What a training step learns from."""
+
+    learnt_from: list[Trajectory] = field(default_factory=list)
+    """Whole groups, in order."""
+    played: list[Trajectory] = field(default_factory=list)
+    """Everything that was played for it, failures and dropped groups included."""
+    tasks_drawn: int = 0
+    batches: int = 0
+
+
+async def gather(
+    config: TrainConfig,
+    policy: Policy,
+    order: TaskOrder,
+    *,
+    start: int,
+    step: int,
+    on_trajectory: Callable[[Trajectory], None] | None = None,
+) -> Experience:
+    """Play the groups of a training step.
+
+    Failed trajectories are left out, and groups in which fewer than two remain. With dynamic
+    sampling (DAPO, arXiv 2503.14476, section 3.2) groups without any difference in return are left
+    out too and others are played in their place; the last batch is taken as it is.
+
+    Args:
+        config: of the run.
+        policy: plays.
+        order: where tasks come from.
+        start: how many tasks were drawn before.
+        step: the training step, for seeds and names.
+        on_trajectory: called as each episode ends.
+    """
+    experience = Experience()
+    wanted = config.rollout.groups
+    kept: list[Group] = []
+    last = config.rollout.dynamic_batches if config.rollout.dynamic else 1
+    while len(kept) < wanted and experience.batches < last:
+        experience.batches += 1
+        groups = await collect(
+            lambda: make(config.env.id, **config.env.kwargs),
+            policy,
+            order.draw(start + experience.tasks_drawn, wanted),
+            group_size=config.algorithm.group_size,
+            seed=derive_seed(config.seed, "rollouts", step, experience.batches),
+            context=config.context,
+            sampling=config.rollout.sampling,
+            limits=config.rollout.limits,
+            concurrency=config.rollout.concurrency,
+            max_failures=config.rollout.max_failures,
+            on_trajectory=on_trajectory,
+            label=f"{step}.{experience.batches}",
+        )
+        experience.tasks_drawn += wanted
+        for group in groups:
+            experience.played += group.trajectories
+            sound = [t for t in group.trajectories if t.failure is None and t.steps]
+            taken_as_is = not config.rollout.dynamic or experience.batches == last
+            if len(sound) > 1 and (taken_as_is or len({t.reward for t in sound}) > 1):
+                kept.append(group.model_copy(update={"trajectories": sound}))
+    experience.learnt_from = [t for group in kept for t in group.trajectories]
+    return experience

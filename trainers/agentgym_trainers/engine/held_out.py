@@ -1,0 +1,87 @@
+"""Success on held-out tasks during a run, greedy and sampled, kept as trajectory files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agentgym.evaluation import Report, evaluate
+
+from agentgym.env import Task
+from agentgym.policy import Policy
+from agentgym.registry import make
+from agentgym.seeding import derive_seed
+from agentgym.trajectory import Trajectory, read_jsonl, write_jsonl
+from agentgym_trainers.config import TrainConfig
+from agentgym_trainers.engine.metrics import Metrics
+from agentgym_trainers.engine.progress import Display
+
+KINDS = ("greedy", "sampled")
+Reports = dict[str, Report]
+"""A report of each kind."""
+
+
+async def held_out(
+    config: TrainConfig,
+    policy: Policy,
+    tasks: Sequence[Task],
+    *,
+    step: int,
+    metrics: Metrics,
+    display: Display,
+) -> Reports:
+    """Evaluate ``policy`` at ``step``; what was evaluated before is read from its file."""
+    reports = saved(config.run_dir, step)
+    for kind in KINDS:
+        if kind not in reports:
+            episodes = await _play(config, policy, tasks, kind, display)
+            write_jsonl(_file(config.run_dir, step, kind), episodes)
+            reports[kind] = Report.of(episodes, policy=f"step {step}, {kind}")
+        report = reports[kind]
+        display.say(f"step {step}, held out, {kind}: success {report.success}")
+        metrics.write(
+            step,
+            {
+                f"eval/{kind}/success": report.success.mean,
+                f"eval/{kind}/success_low": report.success.low,
+                f"eval/{kind}/success_high": report.success.high,
+                f"eval/{kind}/reward": report.reward.mean,
+                f"eval/{kind}/steps": report.steps,
+            },
+        )
+    return reports
+
+
+def saved(run_dir: Path, step: int) -> Reports:
+    """The reports of what was evaluated at ``step``."""
+    files = {kind: _file(run_dir, step, kind) for kind in KINDS}
+    return {
+        kind: Report.of(list(read_jsonl(file)), policy=f"step {step}, {kind}")
+        for kind, file in files.items()
+        if file.exists()
+    }
+
+
+async def _play(
+    config: TrainConfig, policy: Policy, tasks: Sequence[Task], kind: str, display: Display
+) -> list[Trajectory]:
+    samples, sampling = config.evaluation.samples, config.evaluation.sampling
+    if kind == "greedy":
+        samples, sampling = 1, sampling.model_copy(update={"temperature": 0.0})
+    with display.stage(f"eval {kind}", len(tasks) * samples) as stage:
+        return await evaluate(
+            lambda: make(config.env.id, **config.env.kwargs),
+            policy,
+            tasks,
+            samples=samples,
+            seed=derive_seed(config.seed, "evaluation"),
+            context=config.context,
+            sampling=sampling,
+            limits=config.rollout.limits,
+            concurrency=config.rollout.concurrency,
+            on_trajectory=lambda _: stage.advance(),
+        )
+
+
+def _file(run_dir: Path, step: int, kind: str) -> Path:
+    return run_dir / "evaluations" / f"step-{step:06d}-{kind}.jsonl"

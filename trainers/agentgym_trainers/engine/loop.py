@@ -1,0 +1,233 @@
+"""The training loop: gather, give credit, update, record, and again.
+
+One training step plays ``rollout.groups`` groups with the current weights, lets the algorithm give
+each step its advantage, and makes the updates of one batch. Everything random is a function of the
+run's seed and the step, so a run that was killed goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.to_thread
+import numpy as np
+from agentgym.evaluation import Report
+
+from agentgym.algorithm import Steps
+from agentgym.env import Task
+from agentgym.errors import AgentGymError, BadInput, UnknownName
+from agentgym.policy.local import LocalPolicy, load_folder
+from agentgym.registry import make
+from agentgym.seeding import derive_seed
+from agentgym.trajectory import write_jsonl
+from agentgym_trainers.config import TrainConfig
+from agentgym_trainers.engine import checkpoint
+from agentgym_trainers.engine.experience import Experience, TaskOrder, gather
+from agentgym_trainers.engine.held_out import Reports, held_out, saved
+from agentgym_trainers.engine.learner import Learner
+from agentgym_trainers.engine.metrics import Metrics
+from agentgym_trainers.engine.plot import learning_curve
+from agentgym_trainers.engine.progress import Display
+from agentgym_trainers.engine.rows import rows_of
+from agentgym_trainers.engine.run_folder import open_run
+from agentgym_trainers.engine.start import start
+
+
+@dataclass
+class Run:
+    """A run in progress."""
+
+    config: TrainConfig
+    folder: Path
+    display: Display
+    order: TaskOrder
+    held_out: list[Task]
+    learner: Learner
+    policy: LocalPolicy
+    state: checkpoint.State
+    metrics: Metrics
+
+
+async def train(config: TrainConfig, display: Display | None = None) -> tuple[Reports, Reports]:
+    """Train, or go on training, in ``config.run_dir``.
+
+    Returns:
+        The evaluations before the first and after the last training step.
+
+    Raises:
+        AgentGymError: input that cannot be used, too many failed episodes, a full disk; what was
+            saved stays, and the same command goes on from it.
+    """
+    try:
+        return await _train(config, display or Display())
+    except OSError as error:
+        raise AgentGymError(
+            f"the run in {config.run_dir} stopped: {error}. What was saved is whole; when the "
+            "cause is mended, the same command goes on from the last checkpoint"
+        ) from error
+
+
+async def _train(config: TrainConfig, display: Display) -> tuple[Reports, Reports]:
+    run = await _open(config, display)
+    before = await _evaluate(run) if run.state.step == 0 else {}
+    label = config.algorithm.name
+    with display.stage(label, config.steps, done=run.state.step) as stage:
+        while run.state.step < config.steps:
+            numbers = await _train_step(run)
+            stage.advance(
+                f"success {numbers['train/success']:.2f} [{numbers['train/success_low']:.2f}, "
+                f"{numbers['train/success_high']:.2f}]  reward {numbers['train/reward']:.2f}  "
+                f"{numbers['train/tokens_per_second']:.0f} tok/s"
+            )
+            every = config.evaluation.every
+            if every and run.state.step % every == 0 and run.state.step < config.steps:
+                await _evaluate(run)
+    after = await _evaluate(run)
+    before = before or saved(run.folder, 0)
+    run.metrics.close()
+    picture = learning_curve(run.folder, f"{config.env.id} {config.env.kwargs}, {label}")
+    display.say(f"learning curve: {picture}")
+    return before, after
+
+
+async def _open(config: TrainConfig, display: Display) -> Run:
+    """Go on from the newest whole checkpoint, or begin."""
+    env = make(config.env.id, **config.env.kwargs)
+    tasks = {}
+    for split in (config.env.train_split, config.env.test_split):
+        if split not in env.splits:
+            raise UnknownName(f"split of {config.env.id}", split, env.splits)
+        tasks[split] = list(env.tasks(split))
+        if not tasks[split]:
+            raise BadInput(f"{config.env.id} has no tasks in its split {split!r}")
+    env.close()
+    folder = open_run(config)
+    newest = checkpoint.newest(folder / "checkpoints")
+    if newest is None:
+        model, tokenizer = await start(config, tasks[config.env.train_split], display)
+        model.save_pretrained(folder / "start")
+        tokenizer.save_pretrained(folder / "start")
+        state = checkpoint.State()
+    else:
+        settings = config.model
+        model, tokenizer = load_folder(
+            newest / "model", device=settings.device, dtype=settings.dtype
+        )
+        state = checkpoint.read_state(newest)
+        display.say(f"going on from {newest}")
+    reference = None
+    if config.algorithm.objective.kl_coef:
+        reference, _ = load_folder(
+            folder / "start", device=config.model.device, dtype=config.model.dtype
+        )
+    learner = Learner(model, config.optimizer, reference)
+    if newest is not None:
+        checkpoint.read_optimizer(newest, learner.optimizer)
+    policy = LocalPolicy(
+        model,
+        tokenizer,
+        max_batch=config.rollout.concurrency,
+        patience=config.rollout.patience,
+    )
+    policy.updated(state.step)
+    run = Run(
+        config=config,
+        folder=folder,
+        display=display,
+        order=TaskOrder(tasks[config.env.train_split], config.seed),
+        held_out=tasks[config.env.test_split][: config.evaluation.tasks],
+        learner=learner,
+        policy=policy,
+        state=state,
+        metrics=Metrics(folder, state.step),
+    )
+    if newest is None:
+        _save(run)
+    return run
+
+
+async def _train_step(run: Run) -> dict[str, float]:
+    config, step = run.config, run.state.step + 1
+    started = time.perf_counter()
+    experience = await gather(config, run.policy, run.order, start=run.state.tasks_drawn, step=step)
+    gathered = time.perf_counter()
+    write_jsonl(run.folder / "trajectories" / f"step-{step:06d}.jsonl", experience.played)
+    numbers = _describe(experience)
+    if experience.learnt_from:
+        steps = Steps.of(experience.learnt_from)
+        advantages = config.algorithm.advantages(steps)
+        rows = rows_of(experience.learnt_from, advantages)
+        credited = time.perf_counter()
+        learnt = await anyio.to_thread.run_sync(
+            lambda: run.learner.reinforce(
+                rows,
+                config.algorithm.objective,
+                temperature=config.rollout.sampling.temperature,
+                lr=_learning_rate(config, step),
+                seed=derive_seed(config.seed, "minibatches", step),
+            )
+        )
+        numbers |= {f"update/{name}": value for name, value in learnt.items()}
+        numbers["update/advantage_abs"] = float(np.abs(advantages).mean())
+        numbers["seconds/credit"] = credited - gathered
+        numbers["seconds/update"] = time.perf_counter() - credited
+    run.policy.updated(step)
+    run.state.step = step
+    run.state.tasks_drawn += experience.tasks_drawn
+    run.state.sampled_tokens += sum(t.tokens for t in experience.played)
+    numbers["seconds/rollout"] = gathered - started
+    numbers["train/tokens_per_second"] = numbers["train/tokens"] / (time.perf_counter() - started)
+    numbers["train/sampled_tokens_so_far"] = run.state.sampled_tokens
+    numbers["update/lr"] = _learning_rate(config, step)
+    run.metrics.write(step, numbers)
+    if step % config.checkpoint.every == 0 or step == config.steps:
+        _save(run)
+    return numbers
+
+
+def _describe(experience: Experience) -> dict[str, float]:
+    report = Report.of(experience.played)
+    used = len(experience.learnt_from)
+    return {
+        "train/success": report.success.mean,
+        "train/success_low": report.success.low,
+        "train/success_high": report.success.high,
+        "train/reward": report.reward.mean,
+        "train/steps": report.steps,
+        "train/invalid": report.invalid,
+        "train/tokens": float(sum(t.tokens for t in experience.played)),
+        "train/failed": float(sum(t.failure is not None for t in experience.played)),
+        "train/episodes": float(len(experience.played)),
+        "train/left_out": float(len(experience.played) - used),
+    }
+
+
+def _learning_rate(config: TrainConfig, step: int) -> float:
+    settings = config.optimizer
+    warm = min(1.0, step / settings.warmup_steps) if settings.warmup_steps else 1.0
+    left = 1.0 - (step - 1) / config.steps if settings.schedule == "linear" else 1.0
+    return settings.lr * warm * left
+
+
+def _save(run: Run) -> None:
+    checkpoint.save(
+        run.folder / "checkpoints",
+        run.learner.model,
+        run.policy.renderer.tokenizer,
+        run.learner.optimizer,
+        run.state,
+        run.config.checkpoint.keep,
+    )
+
+
+async def _evaluate(run: Run) -> Reports:
+    return await held_out(
+        run.config,
+        run.policy,
+        run.held_out,
+        step=run.state.step,
+        metrics=run.metrics,
+        display=run.display,
+    )
