@@ -151,6 +151,8 @@ class TrainConfig(Table):
     """Same seed, config and machine: same run."""
     steps: Annotated[int, Field(ge=0)] = 100
     """Training steps."""
+    sampled_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Stop after the step in which the policy has sampled this many tokens for training."""
     env: EnvConfig = EnvConfig()
     model: ModelConfig = ModelConfig()
     warm_start: WarmStartConfig = WarmStartConfig()

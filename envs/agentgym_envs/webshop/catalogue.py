@@ -27,6 +27,7 @@ VALUES = {
     "size": ("small", "medium", "large", "huge"),
     "pattern": ("plain", "striped", "dotted", "checked"),
     "pack": ("single", "double", "family"),
+    "finish": ("matte", "glossy", "raw"),
 }
 ASINS = 10 * 9 * 8 * 7 * 6 * 5  # of six different digits: a copied digit has only one successor
 

@@ -41,6 +41,7 @@ from agentgym_envs.webshop.shop import Shop, Source, open_shop
 class WebShop(TextEnv):
     """Search, read, choose and buy. The reward comes with the purchase, from 0 to 1."""
 
+    metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
     splits = SPLITS
 
     def __init__(
@@ -56,7 +57,7 @@ class WebShop(TextEnv):
         """Open the shop.
 
         Args:
-            level: easy, medium, hard or full (see ``levels.py``).
+            level: easy, long, medium, hard or full (see ``levels.py``).
             seed: of the generated products and tasks.
             products: how many of them, instead of the level's own number.
             data_dir: folder of the original WebShop's files, used instead of generated products.

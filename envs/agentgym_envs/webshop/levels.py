@@ -52,6 +52,18 @@ LEVELS = MappingProxyType(
             materials=8,
             styles=6,
         ),
+        "long": Level(
+            products=900,
+            train=2000,
+            valid=200,
+            test=300,
+            per_page=3,
+            kinds=20,
+            materials=8,
+            styles=6,
+            options=("color", "size", "pattern", "pack", "finish"),
+            values=3,
+        ),
         "medium": Level(
             products=900,
             train=2000,

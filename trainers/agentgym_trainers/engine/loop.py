@@ -74,7 +74,7 @@ async def _train(config: TrainConfig, display: Display) -> tuple[Reports, Report
     before = await _evaluate(run) if run.state.step == 0 else {}
     label = config.algorithm.name
     with display.stage(label, config.steps, done=run.state.step) as stage:
-        while run.state.step < config.steps:
+        while _goes_on(run):
             numbers = await _train_step(run)
             stage.advance(
                 f"success {numbers['train/success']:.2f} [{numbers['train/success_low']:.2f}, "
@@ -82,7 +82,7 @@ async def _train(config: TrainConfig, display: Display) -> tuple[Reports, Report
                 f"{numbers['train/tokens_per_second']:.0f} tok/s"
             )
             every = config.evaluation.every
-            if every and run.state.step % every == 0 and run.state.step < config.steps:
+            if every and run.state.step % every == 0 and _goes_on(run):
                 await _evaluate(run)
     after = await _evaluate(run)
     before = before or saved(run.folder, 0)
@@ -90,6 +90,12 @@ async def _train(config: TrainConfig, display: Display) -> tuple[Reports, Report
     picture = learning_curve(run.folder, f"{config.env.id} {config.env.kwargs}, {label}")
     display.say(f"learning curve: {picture}")
     return before, after
+
+
+def _goes_on(run: Run) -> bool:
+    budget = run.config.sampled_tokens
+    spent = budget is not None and run.state.sampled_tokens >= budget
+    return run.state.step < run.config.steps and not spent
 
 
 async def _open(config: TrainConfig, display: Display) -> Run:
@@ -182,7 +188,7 @@ async def _train_step(run: Run) -> dict[str, float]:
     numbers["train/sampled_tokens_so_far"] = run.state.sampled_tokens
     numbers["update/lr"] = _learning_rate(config, step)
     run.metrics.write(step, numbers)
-    if step % config.checkpoint.every == 0 or step == config.steps:
+    if step % config.checkpoint.every == 0 or not _goes_on(run):
         _save(run)
     return numbers
 

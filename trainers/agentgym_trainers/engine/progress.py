@@ -37,15 +37,23 @@ class Display:
             console=self.console,
             disable=not self.console.is_terminal,
         )
+        self.open_stages = 0
 
     @contextmanager
     def stage(self, name: str, total: int, done: int = 0) -> Iterator[Stage]:
         """A bar for ``total`` things, ``done`` of which are."""
         bar = self.progress.add_task(name, total=total, completed=done, numbers="")
         stage = Stage(self, bar, name, total, done)
-        with self.progress:
+        if self.open_stages == 0:
+            self.progress.start()
+        self.open_stages += 1
+        try:
             yield stage
-        self.progress.remove_task(bar)
+        finally:
+            self.open_stages -= 1
+            self.progress.remove_task(bar)
+            if self.open_stages == 0:
+                self.progress.stop()
         if not self.console.is_terminal and stage.numbers:
             self.say(f"{name}: {stage.numbers}")
 

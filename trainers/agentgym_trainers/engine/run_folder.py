@@ -18,7 +18,7 @@ from agentgym.errors import AgentGymError, BadInput
 from agentgym_trainers.config import TrainConfig
 
 PACKAGES = ("agentgym-lab", "gymnasium", "numpy", "torch", "transformers")
-MAY_CHANGE = ("run_dir", "steps")  # more steps lengthen a run that has ended
+MAY_CHANGE = ("run_dir", "steps", "sampled_tokens")  # more of them lengthen a run
 
 
 def open_run(config: TrainConfig) -> Path:
