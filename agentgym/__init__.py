@@ -37,6 +37,7 @@ _HOMES = {
         "read_jsonl",
         "write_jsonl",
     ],
+    "agentgym.evaluation": ["Report", "evaluate"],
     "agentgym.registry": ["make", "register", "registered"],
     "agentgym.tooling": ["Tool", "ToolCall", "ToolResult", "tool"],
 }
@@ -102,6 +103,12 @@ if TYPE_CHECKING:
     )
     from agentgym.errors import (
         UnknownName as UnknownName,
+    )
+    from agentgym.evaluation import (
+        Report as Report,
+    )
+    from agentgym.evaluation import (
+        evaluate as evaluate,
     )
     from agentgym.policy import (
         Completion as Completion,

@@ -190,7 +190,7 @@ class _Episode:
                 seconds = {"policy": asked - started, "environment": time.perf_counter() - asked}
                 step = self.record_step(observation, anchor, added, completion, result, seconds)
             record.steps.append(step)
-            self.transcript.sample(completion.ids)
+            self.transcript.sample(completion.ids, completion.text)
             turns.append(Turn(observation, completion.text))
             observation = record.final_observation = result[0]
             if step.terminated or step.truncated:

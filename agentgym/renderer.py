@@ -106,6 +106,10 @@ class ChatTemplate:
         past, found, tail = self._text([*messages, written, *new], tools).partition(PLACEHOLDER)
         if not found or past != before:
             return None
+        answer = self.decode(ids)
+        kept = self._text([*messages, {"role": "assistant", "content": answer}, *new], tools)
+        if kept not in {past + answer + tail, past + answer.strip() + tail}:
+            return None  # the template edits the answer, e.g. drops the thought before it
         tail_ids = self._ids(tail)
         if ids and ids[-1] in self.stop_ids and tail_ids[:1] == [ids[-1]]:
             return tail_ids[1:]  # the model itself wrote the end of its turn
@@ -133,6 +137,7 @@ class Transcript:
         self.messages: list[Message] = []
         self.ids: list[int] = []
         self.sampled: list[int] = []
+        self.answer: Message = {"role": "assistant", "content": ""}
         self.segment = 0
 
     def prompt(self, messages: list[Message]) -> list[int]:
@@ -141,8 +146,8 @@ class Transcript:
             return []
         known = len(self.messages)
         added = None
-        if self.messages and len(messages) > known + 1 and messages[:known] == self.messages:
-            new = messages[known + 1 :]  # behind the assistant's turn, whose ids are sampled
+        past, new = messages[: known + 1], messages[known + 1 :]
+        if self.messages and new and past == [*self.messages, self.answer]:
             added = self.renderer.extend(self.messages, self.sampled, new, self.tools)
         if added is None:
             added = self.renderer.render(messages, self.tools)
@@ -152,7 +157,8 @@ class Transcript:
         self.ids = self.ids + added
         return added
 
-    def sample(self, ids: Sequence[int]) -> None:
-        """Append what the policy sampled."""
+    def sample(self, ids: Sequence[int], text: str) -> None:
+        """Append what the policy sampled; ``text`` is how the messages will tell it."""
         self.sampled = list(ids)
+        self.answer = {"role": "assistant", "content": text}
         self.ids = self.ids + self.sampled

@@ -131,13 +131,14 @@ def _draw(rows: Sequence[Row], logits: Tensor) -> Tensor:
 
 
 def _filter(logprobs: Tensor, sampling: Sequence[Sampling]) -> Tensor:
-    """Top-k, then top-p (the token that crosses the mass is kept), renormalised."""
+    """Top-k, then top-p of what is left (the token that crosses it is kept), renormalised."""
     ordered, order = logprobs.sort(dim=-1, descending=True)
     rank = torch.arange(logprobs.shape[-1], device=logprobs.device)
     k = torch.tensor([s.top_k or logprobs.shape[-1] for s in sampling], device=logprobs.device)
     p = ordered.new_tensor([s.top_p for s in sampling])
+    ordered = torch.log_softmax(ordered.masked_fill(rank >= k[:, None], -torch.inf), dim=-1)
     before = ordered.exp().cumsum(-1) - ordered.exp()
-    dropped = (rank >= k[:, None]) | ((before >= p[:, None]) & (p < 1)[:, None])
+    dropped = (before >= p[:, None]) & (p < 1)[:, None]
     kept = logprobs.scatter(-1, order, ordered.masked_fill(dropped, -torch.inf))
     return torch.log_softmax(kept, dim=-1)
 

@@ -130,16 +130,19 @@ class Learner:
         cut = [weights[i, : len(row)] for i, row in enumerate(rows)]
         sums: dict[str, float] = defaultdict(float)
         total = 0.0
+        self.optimizer.zero_grad()  # an update that was interrupted may have left some
         self.model.train()
-        for batch in micro_batches(rows, cut, self.config.micro_tokens, str(self.model.device)):
-            new, entropy = logprobs(self.model, batch, temperature)
-            losses, measured = loss(new, entropy, batch)
-            value = (losses * batch.weights).sum()
-            value.backward()  # type: ignore[no-untyped-call]
-            total += value.item()
-            for name, amount in measured.items():
-                sums[name] += amount.item()
-        self.model.eval()
+        try:
+            for batch in micro_batches(rows, cut, self.config.micro_tokens, str(self.model.device)):
+                new, entropy = logprobs(self.model, batch, temperature)
+                losses, measured = loss(new, entropy, batch)
+                value = (losses * batch.weights).sum()
+                value.backward()  # type: ignore[no-untyped-call]
+                total += value.item()
+                for name, amount in measured.items():
+                    sums[name] += amount.item()
+        finally:
+            self.model.eval()
         norm = float(
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         )

@@ -59,8 +59,11 @@ def rows_of(trajectories: Sequence[Trajectory], advantages: Floats) -> list[Row]
         advantages: one for each step, shape (N,).
 
     Raises:
-        BadInput: a step has no sampled ids, or not a logprob for each.
+        BadInput: a step has no sampled ids or not a logprob for each, or not one advantage.
     """
+    steps = sum(len(trajectory.steps) for trajectory in trajectories)
+    if len(advantages) != steps:
+        raise BadInput(f"there are {len(advantages)} advantages for {steps} steps")
     rows = []
     step_advantages = iter(advantages.tolist())
     for number, trajectory in enumerate(trajectories):
@@ -100,7 +103,7 @@ def demonstration_rows(
             rows[-1].add_context(added)
             ids = renderer.encode_action(step.action)
             rows[-1].add_sampled(ids, [0.0] * len(ids), 1.0)
-            transcript.sample(ids)
+            transcript.sample(ids, step.action)
             turns.append(Turn(step.observation, step.action))
     return rows
 

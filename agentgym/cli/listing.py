@@ -1,0 +1,55 @@
+"""``agentgym list``: what is installed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("list")(list_installed)
+
+
+def list_installed(
+    split: Annotated[
+        str, typer.Option(help="Count the tasks of this split; makes every environment.")
+    ] = "",
+    algorithms: Annotated[
+        bool, typer.Option("--algorithms", help="Describe the algorithms; imports torch.")
+    ] = False,
+) -> None:
+    """Show the environments, algorithms and tools that are installed."""
+    from importlib.metadata import entry_points
+
+    import gymnasium
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from agentgym import algorithm, registry
+
+    console = Console()
+    table = Table("environment", "what one does there", "package", box=None, pad_edge=False)
+    if split:
+        table.add_column(f"{split} tasks", justify="right")
+    for name, summary in registry.registered().items():
+        home = gymnasium.spec(name).entry_point
+        package = home if isinstance(home, str) else getattr(home, "__module__", "")
+        count = [str(len(registry.make(name).tasks(split)))] if split else []
+        table.add_row(Text(name), Text(summary), package.partition(".")[0], *count)
+    console.print(table)
+
+    table = Table("algorithm", "what it is", box=None, pad_edge=False)
+    for name, point in sorted(algorithm.algorithms().items()):
+        what = point.value
+        if algorithms:
+            what = (algorithm.algorithm_class(name).__doc__ or "").partition("\n")[0]
+        table.add_row(name, Text(what))
+    console.print("", table)
+
+    table = Table("tool", "where it is", box=None, pad_edge=False)
+    for point in sorted(entry_points(group="agentgym.tools"), key=lambda p: p.name):
+        table.add_row(point.name, Text(point.value))
+    console.print("", table)

@@ -1,0 +1,139 @@
+"""``agentgym replay``: what credit two algorithms would give to the same saved episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agentgym.cli.options import short, table_of
+
+if TYPE_CHECKING:
+    from agentgym.algorithm import Algorithm, Floats
+    from agentgym.trajectory import Trajectory
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("replay")(replay)
+
+
+def replay(
+    path: Annotated[Path, typer.Argument(help="A file of episodes (JSONL), or a run's folder.")],
+    credit: Annotated[
+        list[str] | None, typer.Option(help="An algorithm; repeatable. Default: gigpo and grpo.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME.KEY=VALUE", help="E.g. gigpo.gamma=0.9; repeatable."),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Steps to show.")] = 15,
+    png: Annotated[Path | None, typer.Option(help="Draw the advantages into this file.")] = None,
+) -> None:
+    """Recompute the advantages of saved episodes and show where algorithms differ most."""
+    import numpy as np
+    from rich.console import Console
+
+    from agentgym.algorithm import Steps
+    from agentgym.errors import BadInput
+    from agentgym.trajectory import read_jsonl
+
+    chosen = _algorithms(credit or ["gigpo", "grpo"], table_of(settings))
+    file = _episodes_file(path)
+    every = list(read_jsonl(file))
+    sound = [t for t in every if t.failure is None and t.steps]
+    console = Console()
+    if len(sound) < len(every):
+        console.print(f"left out: {len(every) - len(sound)} failed or empty episodes")
+    if not sound:
+        raise BadInput(f"{file} has no episode to give credit to; all {len(every)} failed")
+    steps = Steps.of(sound)
+    advantages = {name: algorithm.advantages(steps) for name, algorithm in chosen.items()}
+    spread = np.ptp(np.array(list(advantages.values())), axis=0)
+    order = np.argsort(-spread, kind="stable")[:rows]
+    places = [(t, index) for t in sound for index in range(len(t.steps))]
+    console.print(_table([(*places[i], int(i)) for i in order], advantages, spread))
+    groups = len(set(steps.group))
+    console.print(f"{file}: {len(sound)} episodes in {groups} groups, {len(steps)} steps")
+    first, *others = advantages
+    for other in others:
+        console.print(f"{first} against {other}: {_summary(advantages[first], advantages[other])}")
+    if png:
+        _draw(png, advantages)
+        console.print(f"drawn in {png}")
+
+
+def _algorithms(names: list[str], tables: dict[str, Any]) -> dict[str, Algorithm]:
+    from agentgym.algorithm import algorithm_class
+    from agentgym.config import validate
+
+    if len(set(names)) < 2:
+        raise typer.BadParameter("name two algorithms or more: --credit gigpo --credit grpo")
+    chosen: dict[str, Algorithm] = {}
+    for name in names:
+        chosen[name] = validate(algorithm_class(name), tables.pop(name, {}), f"--set {name}.*")
+    if tables:
+        raise typer.BadParameter(f"--set names {', '.join(tables)}, which is not under --credit")
+    return chosen
+
+
+def _episodes_file(path: Path) -> Path:
+    from agentgym.errors import BadInput
+
+    if path.is_file():
+        return path
+    files = sorted(path.glob("trajectories/step-*.jsonl"))
+    if not files:
+        raise BadInput(f"{path} is neither a file nor a run with trajectories/step-*.jsonl")
+    return files[-1]
+
+
+def _table(
+    places: list[tuple[Trajectory, int, int]], advantages: dict[str, Floats], spread: Floats
+) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("episode", "step", "state", "action", title="where they differ most")
+    for name in ("reward", *advantages, "difference"):
+        table.add_column(name, justify="right")
+    for trajectory, index, i in places:
+        step = trajectory.steps[index]
+        values = [step.reward, *(values[i] for values in advantages.values()), spread[i]]
+        texts = (short(trajectory.id, 24), str(index), short(step.anchor), short(step.action, 30))
+        table.add_row(*map(Text, texts), *(f"{value:.2f}" for value in values))
+    return table
+
+
+def _summary(one: Floats, other: Floats) -> str:
+    import numpy as np
+
+    varied = one.std() > 0 and other.std() > 0
+    correlation = f"{np.corrcoef(one, other)[0, 1]:.2f}" if varied else "undefined (no spread)"
+    opposite = float(np.mean(np.sign(one) * np.sign(other) < 0))
+    return (
+        f"correlation {correlation}, opposite signs in {opposite:.1%} of the steps, "
+        f"mean |difference| {np.abs(one - other).mean():.3f}"
+    )
+
+
+def _draw(png: Path, advantages: dict[str, Floats]) -> None:
+    from agentgym.errors import BadInput, MissingExtra
+
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("--png", "train") from error
+    first, *others = advantages
+    figure = Figure(figsize=(5 * len(others), 5), layout="constrained")
+    for axes, other in zip(figure.subplots(1, len(others), squeeze=False)[0], others, strict=True):
+        axes.axhline(0, color="0.8")
+        axes.axvline(0, color="0.8")
+        axes.scatter(advantages[other], advantages[first], s=12, alpha=0.4)
+        axes.set(xlabel=f"advantage, {other}", ylabel=f"advantage, {first}")
+        axes.set_title(_summary(advantages[first], advantages[other]).split(",")[0])
+    try:
+        figure.savefig(png, dpi=150)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot draw {png}: {error}") from error
