@@ -5,10 +5,9 @@ re-rendered from its record alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, Protocol, TypedDict
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Message(TypedDict):
@@ -42,25 +41,29 @@ def _chat(system: str, turns: Sequence[Turn], observation: str) -> list[Message]
     return chat
 
 
-@dataclass(frozen=True)
-class FullHistory:
+class FullHistory(BaseModel):
     """Every turn: each prompt extends the last, so a trajectory is one causal row."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
     kind: Literal["full"] = "full"
+    """``full`` shows everything."""
 
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
         """System prompt, all turns, the current observation."""
         return _chat(system, turns, observation)
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(BaseModel):
     """The last ``turns`` turns, and the first observation, which usually states the task.
 
     Once turns fall out, each step has a prompt of its own and begins a new segment.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
     kind: Literal["window"] = "window"
+    """``window`` shows the last turns."""
     turns: Annotated[int, Field(ge=0)] = 2
     """Past turns that stay visible; 0 shows the current observation alone."""
 

@@ -135,10 +135,14 @@ async def evaluate(
 
 
 def _passes(won: Sequence[Sequence[float]]) -> dict[int, Interval]:
-    """pass@k; each task's estimate counts as one episode, which is never too narrow."""
+    """pass@k; from k = 2 each task's estimate counts as one episode, which is not too narrow."""
     least = min(map(len, won))
-    ks = [2**power for power in range(least.bit_length())] if least > 1 else []
-    return {k: success_interval([[pass_at_k(len(w), int(sum(w)), k)] for w in won]) for k in ks}
+    if least == 1:
+        return {}
+    passes = {1: success_interval(won)}
+    for k in (2**power for power in range(1, least.bit_length())):
+        passes[k] = success_interval([[pass_at_k(len(w), int(sum(w)), k)] for w in won])
+    return passes
 
 
 def _counted(what: Sequence[str]) -> dict[str, int]:

@@ -69,9 +69,9 @@ def success_interval(values_by_task: Sequence[Sequence[bool | float]]) -> Interv
     With p the rate of all n episodes, of K tasks, and var its variance clustered by task,
 
         n_eff = n * p(1 - p) / ((n - 1) * var), at most n;  K where var = 0
-        n_eff = n_eff * (t(n - 1) / t(K - 1))^2             Student's quantiles
 
-    so one episode a task is the exact binomial interval, and 100 % has an interval too.
+    so one episode a task is the exact binomial interval, and 100 % has an interval too. Their
+    further factor for the degrees of freedom is left out: it is 1 at one episode a task.
     """
     sizes, sums = _clusters(values_by_task)
     n, tasks = int(sizes.sum()), len(sizes)
@@ -82,7 +82,6 @@ def success_interval(values_by_task: Sequence[Sequence[bool | float]]) -> Interv
     effective = float(tasks)
     if tasks > 1 and variance > 1e-15:
         effective = min(n, n * p * (1 - p) / ((n - 1) * variance))
-        effective *= float(stats.t.ppf(HIGH, n - 1) / stats.t.ppf(HIGH, tasks - 1)) ** 2
     won, lost = p * effective, (1 - p) * effective
     low = float(stats.beta.ppf(LOW, won, lost + 1)) if p > 0 else 0.0
     high = float(stats.beta.ppf(HIGH, won + 1, lost)) if p < 1 else 1.0

@@ -57,7 +57,7 @@ def findings_of(
         subject = Subject(lambda: make_by_name(name), episodes, seed)
     elif isinstance(make, TextEnv):
         original = make
-        subject = Subject(lambda: copy.deepcopy(original), episodes, seed)
+        subject = Subject(lambda: copy.deepcopy(original), episodes, seed, fresh=False)
     else:
         subject = Subject(make, episodes, seed)
     subject.make().close()

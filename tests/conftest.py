@@ -17,8 +17,9 @@ TEXTS = [
 
 @pytest.fixture(scope="session")
 def _tiny():
-    import torch  # noqa: PLC0415  most tests need none
-    from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer  # noqa: PLC0415
+    import torch
+
+    from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
 
     torch.set_num_threads(1)  # matrices this small are slower on more
     tokenizer = tiny_tokenizer(TEXTS, vocabulary=320)

@@ -149,7 +149,7 @@ def test_a_context_that_edits_the_past_begins_a_segment(renderer, after):
 
 
 def test_an_observation_that_holds_the_placeholder_does_no_harm(renderer):
-    from agentgym.renderer import PLACEHOLDER  # noqa: PLC0415
+    from agentgym.renderer import PLACEHOLDER
 
     transcript = Transcript(renderer)
     transcript.prompt([user(f"a {PLACEHOLDER} b")])
@@ -209,7 +209,7 @@ _renderers = []
 
 def renderer_of_all_tests():
     """Hypothesis does not reset fixtures between examples, so this one is made by hand."""
-    from agentgym_trainers.tiny_model import tiny_tokenizer  # noqa: PLC0415
+    from agentgym_trainers.tiny_model import tiny_tokenizer
 
     if not _renderers:
         _renderers.append(ChatTemplate(tiny_tokenizer(["go hall"], 270)))

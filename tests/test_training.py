@@ -33,13 +33,14 @@ width = 32
 layers = 1
 [warm_start]
 demonstrations = 40
-epochs = 1
+epochs = 2
+batch_tokens = 768
 [algorithm]
 name = "gigpo"
-group_size = 2
+group_size = 4
 [rollout]
 groups = 2
-sampling = { max_tokens = 6 }
+sampling = { max_tokens = 8 }
 limits = { max_steps = 3 }
 [evaluation]
 tasks = 4
@@ -120,8 +121,9 @@ def test_the_weights_change_and_sampling_agrees_with_training(whole: Path) -> No
     start = load_file(whole / "start/model.safetensors")
     end = load_file(whole / "checkpoints/step-000004/model/model.safetensors")
     assert any(not torch.equal(start[name], end[name]) for name in start)
-    for record in read(whole / "metrics.jsonl"):
-        assert record.get("update/mismatch", 0.0) < 1e-4
+    records = [r for r in read(whole / "metrics.jsonl") if "update/mismatch" in r]
+    assert max(r["update/mismatch"] for r in records) < 1e-5
+    assert max(r["update/advantage_abs"] for r in records) > 0
 
 
 def test_the_same_seed_gives_the_same_run_and_another_another(
@@ -225,7 +227,7 @@ def test_dynamic_sampling_drops_groups_without_a_difference(
     )
     record = next(r for r in read(tmp_path / "dynamic/metrics.jsonl") if "train/episodes" in r)
     # Nothing succeeds in three steps, so the first batch is dropped and the last taken as it is.
-    assert record["train/episodes"] == 8 and record["train/left_out"] == 4
+    assert record["train/episodes"] == 16 and record["train/left_out"] == 8
 
 
 def test_every_task_comes_once_an_epoch_in_an_order_of_its_own() -> None:

@@ -30,7 +30,7 @@ def check(
 
     if bool(env) == all_:
         raise typer.BadParameter("name one environment, or give --all")
-    console, failed = Console(), 0
+    console, failed = Console(soft_wrap=True), 0
     for name in registered() if all_ else [env]:
         console.print(Text(name, style="bold"))
         kwargs = table_of(settings)

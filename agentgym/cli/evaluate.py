@@ -66,15 +66,15 @@ def evaluate(
     if window is not None:
         named = [one._replace(context=Window(turns=window)) for one in named]
     results = {str(file): list(read_jsonl(file)) for file in saved or ()}
-    for one in named:
+    for number, one in enumerate(named, start=1):
         sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
         limits = Limits(max_steps=max_steps)
         results[one.label] = _play(
             env, one, table_of(settings), split, tasks, samples, seed, sampling, limits, concurrency
         )
         if out:
-            number = f"-{len(results)}" if len(named) > 1 else ""
-            file = out.with_name(f"{out.stem}{number}{out.suffix}")
+            place = f"-{number}" if len(named) > 1 else ""
+            file = out.with_name(f"{out.stem}{place}{out.suffix}")
             try:
                 write_jsonl(file, results[one.label])
             except OSError as error:

@@ -37,8 +37,11 @@ def list_installed(
     for name, summary in registry.registered().items():
         home = gymnasium.spec(name).entry_point
         package = home if isinstance(home, str) else getattr(home, "__module__", "")
-        count = [str(len(registry.make(name).tasks(split)))] if split else []
-        table.add_row(Text(name), Text(summary), package.partition(".")[0], *count)
+        row = [Text(name), Text(summary), Text(package.partition(".")[0])]
+        if split:
+            env = registry.make(name)
+            row.append(Text(str(len(env.tasks(split))) if split in env.splits else "-"))
+        table.add_row(*row)
     console.print(table)
 
     table = Table("algorithm", "what it is", box=None, pad_edge=False)

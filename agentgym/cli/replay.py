@@ -43,7 +43,7 @@ def replay(
     file = _episodes_file(path)
     every = list(read_jsonl(file))
     sound = [t for t in every if t.failure is None and t.steps]
-    console = Console()
+    console = Console(highlight=False)
     if len(sound) < len(every):
         console.print(f"left out: {len(every) - len(sound)} failed or empty episodes")
     if not sound:
@@ -56,6 +56,7 @@ def replay(
     console.print(_table([(*places[i], int(i)) for i in order], advantages, spread))
     groups = len(set(steps.group))
     console.print(f"{file}: {len(sound)} episodes in {groups} groups, {len(steps)} steps")
+    console.soft_wrap = True
     first, *others = advantages
     for other in others:
         console.print(f"{first} against {other}: {_summary(advantages[first], advantages[other])}")
@@ -95,13 +96,15 @@ def _table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("episode", "step", "state", "action", title="where they differ most")
-    for name in ("reward", *advantages, "difference"):
-        table.add_column(name, justify="right")
+    table = Table(title="where they differ most", box=None, pad_edge=False, expand=True)
+    for name in ("episode:step", "state", "action"):
+        table.add_column(name, no_wrap=True, ratio=1)
+    for name in ("reward", *advantages, "apart"):
+        table.add_column(name, justify="right", no_wrap=True)
     for trajectory, index, i in places:
         step = trajectory.steps[index]
         values = [step.reward, *(values[i] for values in advantages.values()), spread[i]]
-        texts = (short(trajectory.id, 24), str(index), short(step.anchor), short(step.action, 30))
+        texts = (f"{trajectory.id}:{index}", short(step.anchor), short(step.action))
         table.add_row(*map(Text, texts), *(f"{value:.2f}" for value in values))
     return table
 

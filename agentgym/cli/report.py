@@ -38,7 +38,7 @@ def table_of(report: Report) -> Table:
     rows = {
         "success": str(report.success),
         "return": str(report.reward),
-        **{f"pass@{k}": str(value) for k, value in report.pass_at_k.items()},
+        **{f"pass@{k}": str(value) for k, value in report.pass_at_k.items() if k > 1},
         "episodes": f"{report.episodes} of {report.tasks} tasks",
         "steps": f"{report.steps:.1f} an episode, {report.invalid:.1%} of them invalid",
         "sampled tokens": f"{report.tokens:.0f} an episode",
@@ -53,7 +53,7 @@ def table_of(report: Report) -> Table:
 
 def show_transcript(label: str, trajectory: Trajectory) -> None:
     """Print an episode."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.rule(Text(f"{label}: {trajectory.id}"))
     console.print(Text(trajectory.system_prompt, "dim"))
     for step in trajectory.steps:

@@ -17,6 +17,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -143,7 +144,7 @@ class LocalPolicy:
 
     async def _run_batch(self) -> None:
         """Answer everyone who waits. The caller does it for all, so no task outlives a request."""
-        tickets = sorted(self._waiting.values(), key=lambda t: t.prompt.name)[: self.max_batch]
+        tickets = sorted(self._waiting.values(), key=lambda t: t.prompt.name)
         for ticket in tickets:
             self._waiting.pop(ticket.prompt.session)
         by_row = {id(ticket.row): ticket for ticket in tickets}
@@ -154,8 +155,10 @@ class LocalPolicy:
             self._wake()
 
         def compute() -> None:
-            for row in sample(self.model, rows, self.renderer.stop_ids):
-                anyio.from_thread.run_sync(deliver, row)
+            for start in range(0, len(rows), self.max_batch):
+                part = rows[start : start + self.max_batch]
+                for row in sample(self.model, part, self.renderer.stop_ids):
+                    anyio.from_thread.run_sync(deliver, row)
 
         self._busy = True
         try:
@@ -192,6 +195,6 @@ def load_folder(
         model = AutoModelForCausalLM.from_pretrained(
             folder, local_files_only=True, dtype=getattr(torch, dtype)
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise BadInput(f"cannot load the model in {folder}: {error}") from error
     return model.to(device).eval(), tokenizer

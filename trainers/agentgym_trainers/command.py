@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperCommand
 
 
@@ -26,10 +27,9 @@ class TrainCommand(TyperCommand):
         for name in algorithms():
             fields += describe(algorithm_class(name), f"algorithm[{name}].")
         for name, field in fields:
-            default = field.get_default(call_default_factory=True)
-            shown = "" if field.is_required() or hasattr(default, "model_fields") else default
-            meaning = " ".join((field.description or "").split())
-            table.add_row(name, str(shown), meaning)
+            if field.description:
+                default = "" if field.is_required() else str(field.default)
+                table.add_row(*map(Text, (name, default, " ".join(field.description.split()))))
         Console().print(table)
 
 
@@ -43,16 +43,19 @@ def train(
     """
 
     from agentgym.door import run
+    from agentgym.evaluation import Report, compare
     from agentgym_trainers.config import load
     from agentgym_trainers.engine.loop import train as train_run
 
     settings = load(config, context.args)
     before, after = run(train_run, settings)
-    table = Table("held out", "before", "after", "difference", title=str(settings.run_dir))
-    for kind in after:
-        first, last = before[kind], after[kind]
-        table.add_row(kind, str(first.success), str(last.success), "")
-    Console().print(table)
+    table = Table("held out", "before", "after", "difference, paired by task", title="success")
+    for kind, episodes in after.items():
+        first, last = Report.of(before[kind]).success, Report.of(episodes).success
+        table.add_row(kind, str(first), str(last), str(compare(before[kind], episodes)))
+    console = Console()
+    console.print(table)
+    console.print(f"everything is in {settings.run_dir}", highlight=False)
 
 
 def register(app: typer.Typer) -> None:

@@ -157,7 +157,9 @@ class TrainConfig(Table):
     model: ModelConfig = ModelConfig()
     warm_start: WarmStartConfig = WarmStartConfig()
     context: ContextConfig = FullHistory()
+    """What the model sees of the past."""
     algorithm: SerializeAsAny[GroupRelative]
+    """How credit is given; algorithm.name chooses one of those below."""
     rollout: RolloutConfig = RolloutConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

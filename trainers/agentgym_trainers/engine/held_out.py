@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from agentgym.evaluation import Report, evaluate
-
 from agentgym.env import Task
+from agentgym.evaluation import Report, evaluate
 from agentgym.policy import Policy
 from agentgym.registry import make
 from agentgym.seeding import derive_seed
@@ -17,8 +16,8 @@ from agentgym_trainers.engine.metrics import Metrics
 from agentgym_trainers.engine.progress import Display
 
 KINDS = ("greedy", "sampled")
-Reports = dict[str, Report]
-"""A report of each kind."""
+Episodes = dict[str, list[Trajectory]]
+"""The evaluation's episodes of each kind."""
 
 
 async def held_out(
@@ -29,15 +28,14 @@ async def held_out(
     step: int,
     metrics: Metrics,
     display: Display,
-) -> Reports:
+) -> Episodes:
     """Evaluate ``policy`` at ``step``; what was evaluated before is read from its file."""
-    reports = saved(config.run_dir, step)
+    episodes = saved(config.run_dir, step)
     for kind in KINDS:
-        if kind not in reports:
-            episodes = await _play(config, policy, tasks, kind, display)
-            write_jsonl(_file(config.run_dir, step, kind), episodes)
-            reports[kind] = Report.of(episodes, policy=f"step {step}, {kind}")
-        report = reports[kind]
+        if kind not in episodes:
+            episodes[kind] = await _play(config, policy, tasks, kind, display)
+            write_jsonl(_file(config.run_dir, step, kind), episodes[kind])
+        report = Report.of(episodes[kind])
         display.say(f"step {step}, held out, {kind}: success {report.success}")
         metrics.write(
             step,
@@ -49,17 +47,13 @@ async def held_out(
                 f"eval/{kind}/steps": report.steps,
             },
         )
-    return reports
+    return episodes
 
 
-def saved(run_dir: Path, step: int) -> Reports:
-    """The reports of what was evaluated at ``step``."""
+def saved(run_dir: Path, step: int) -> Episodes:
+    """What was evaluated at ``step``."""
     files = {kind: _file(run_dir, step, kind) for kind in KINDS}
-    return {
-        kind: Report.of(list(read_jsonl(file)), policy=f"step {step}, {kind}")
-        for kind, file in files.items()
-        if file.exists()
-    }
+    return {kind: list(read_jsonl(file)) for kind, file in files.items() if file.exists()}
 
 
 async def _play(

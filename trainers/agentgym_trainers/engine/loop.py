@@ -13,11 +13,11 @@ from pathlib import Path
 
 import anyio.to_thread
 import numpy as np
-from agentgym.evaluation import Report
 
 from agentgym.algorithm import Steps
 from agentgym.env import Task
 from agentgym.errors import AgentGymError, BadInput, UnknownName
+from agentgym.evaluation import Report
 from agentgym.policy.local import LocalPolicy, load_folder
 from agentgym.registry import make
 from agentgym.seeding import derive_seed
@@ -25,7 +25,7 @@ from agentgym.trajectory import write_jsonl
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.engine import checkpoint
 from agentgym_trainers.engine.experience import Experience, TaskOrder, gather
-from agentgym_trainers.engine.held_out import Reports, held_out, saved
+from agentgym_trainers.engine.held_out import Episodes, held_out, saved
 from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.metrics import Metrics
 from agentgym_trainers.engine.plot import learning_curve
@@ -50,11 +50,11 @@ class Run:
     metrics: Metrics
 
 
-async def train(config: TrainConfig, display: Display | None = None) -> tuple[Reports, Reports]:
+async def train(config: TrainConfig, display: Display | None = None) -> tuple[Episodes, Episodes]:
     """Train, or go on training, in ``config.run_dir``.
 
     Returns:
-        The evaluations before the first and after the last training step.
+        The held-out episodes played before the first and after the last training step.
 
     Raises:
         AgentGymError: input that cannot be used, too many failed episodes, a full disk; what was
@@ -69,7 +69,7 @@ async def train(config: TrainConfig, display: Display | None = None) -> tuple[Re
         ) from error
 
 
-async def _train(config: TrainConfig, display: Display) -> tuple[Reports, Reports]:
+async def _train(config: TrainConfig, display: Display) -> tuple[Episodes, Episodes]:
     run = await _open(config, display)
     before = await _evaluate(run) if run.state.step == 0 else {}
     label = config.algorithm.name
@@ -228,7 +228,7 @@ def _save(run: Run) -> None:
     )
 
 
-async def _evaluate(run: Run) -> Reports:
+async def _evaluate(run: Run) -> Episodes:
     return await held_out(
         run.config,
         run.policy,

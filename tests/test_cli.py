@@ -1,0 +1,249 @@
+"""The commands, as a person types them."""
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import agentgym
+from agentgym.cli import main
+from agentgym.policy.spec import model_folder, policy_of
+from agentgym.trajectory import Failure, read_jsonl, write_jsonl
+
+EASY = ("agentgym/WebShop-v0", "--set", "level=easy")
+COMMANDS = ("list", "check", "play", "eval", "replay", "doctor", "train")
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command; gives exit code, output and errors."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        written = capsys.readouterr()
+        return int(ended.value.code or 0), written.out, written.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def episodes(tmp_path_factory):
+    """Files of random and expert episodes, written by the command itself."""
+    folder = tmp_path_factory.mktemp("episodes")
+    both = ("--policy", "random", "--policy", "expert", "--out", folder / "e.jsonl")
+    size = ("--tasks", 4, "--samples", 4, "--max-steps", 8)
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in ("eval", *EASY, *both, *size)])
+    assert not ended.value.code
+    return folder / "e-1.jsonl", folder / "e-2.jsonl"
+
+
+def entry_point(*arguments, code=None):
+    line = [Path(sys.executable).parent / "agentgym"] if code is None else [sys.executable, "-c"]
+    given = arguments if code is None else (code,)
+    return subprocess.run([*line, *given], capture_output=True, text=True, check=False)
+
+
+def test_help_is_light():
+    code = (
+        "import sys, agentgym.cli; agentgym.cli.application();"
+        "print([m for m in ('torch', 'gymnasium', 'scipy', 'pydantic') if m in sys.modules])"
+    )
+    assert entry_point(code=code).stdout == "[]\n"
+
+
+def test_the_installed_entry_point():
+    done = entry_point("--help")
+    assert done.returncode == 0
+    assert all(re.search(rf"│ {name} ", done.stdout) for name in COMMANDS)
+
+
+def test_list(command):
+    code, out, _ = command("list")
+    assert code == 0
+    for word in ("agentgym/WebShop-v0", "search a shop", "agentgym_envs", "gigpo", "calculator"):
+        assert word in out
+    _, out, _ = command("list", "--algorithms", "--split", "test")
+    assert "test tasks" in out and "500" in out and "Group-in-group" in out
+
+
+def test_check(command):
+    code, out, _ = command("check", *EASY)
+    assert code == 0
+    assert out.count("✓") == 10 and "✗" not in out
+    assert command("check")[0] == command("check", *EASY, "--all")[0] == 2
+
+
+class Deaf(agentgym.TextEnv):
+    """Has tasks and nothing else."""
+
+    def tasks(self, split):
+        return [agentgym.Task(id=split, split=split)]
+
+
+def test_check_says_what_is_wrong(command):
+    agentgym.register("tests/Deaf-v0", Deaf)
+    code, out, _ = command("check", "tests/Deaf-v0")
+    assert code == 1
+    assert "✗ Gymnasium's own checker accepts it" in out
+    assert "raised NotImplementedError" in out and "checks failed" in out
+
+
+def play(command, monkeypatch, typed, *arguments):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    return command("play", *EASY, *arguments)
+
+
+def test_play_with_the_expert(command, monkeypatch):
+    task = ("--task", "easy/test/00000")
+    code, out, _ = play(command, monkeypatch, "?\nhm\n" + "!\n" * 5, *task)
+    assert code == 0
+    assert "You shop by text" in out and "write search[words]" in out
+    assert "> search[" in out and "not a valid action" in out
+    assert "the expert: click[buy now]" in out
+    assert "success: return 1 in 6 steps" in out
+
+
+@pytest.mark.parametrize("typed", ["q\n", ""])
+def test_play_can_be_left(command, monkeypatch, typed):
+    code, out, _ = play(command, monkeypatch, "search[hat]\n" + typed)
+    assert code == 0
+    assert "left after 1 steps, return 0" in out
+
+
+def test_eval_reports_and_saves(episodes, command):
+    saved = [list(read_jsonl(file)) for file in episodes]
+    assert [len(trajectories) for trajectories in saved] == [16, 16]
+    assert all(t.success for t in saved[1])
+    code, out, _ = command("eval", "--from", episodes[0], "--from", episodes[1])
+    assert code == 0
+    assert "1.00 [0.40, 1.00]" in out  # 4 tasks: 0.025^(1/4)
+    for words in ("pass@4", "16 of 4 tasks", "terminated 16", "difference to", "p = "):
+        assert words in out
+
+
+def test_eval_prints_transcripts(command):
+    few = ("--tasks", 2, "--transcripts", 1)
+    code, out, err = command("eval", *EASY, "--policy", "expert", *few)
+    assert code == 0
+    assert out.count("> click[buy now]") == 1
+    assert "terminated, return 1, success True" in out
+    assert "2/2" in err  # the progress bar
+
+
+def test_eval_of_a_model_and_of_a_run(command, model, tokenizer, tmp_path):
+    run = tmp_path / "run"
+    for step, folder in ((1, "step-000001"), (12, "step-000012")):
+        target = run / "checkpoints" / folder / "model"
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)
+        assert model_folder(run) == target, step
+    (run / "config.toml").write_text('[context]\nkind = "window"\nturns = 1\n')
+    assert policy_of(str(run)).context == agentgym.Window(turns=1)
+    assert policy_of(f"local:{target}").context == agentgym.Window(turns=1)
+    small = ("--tasks", 2, "--max-steps", 2, "--max-tokens", 4, "--temperature", 0)
+    code, out, _ = command("eval", *EASY, "--policy", run, "--policy", f"local:{target}", *small)
+    assert code == 0
+    assert "+0.00 [+0.00, +0.00], p = 1.000" in out
+    assert "8 an episode" in out  # sampled tokens: two steps of four
+
+
+def test_replay(episodes, command, tmp_path):
+    png = tmp_path / "credit.png"
+    code, out, _ = command("replay", episodes[0], "--rows", 3, "--png", png)
+    assert code == 0
+    assert "gigpo" in out and "grpo" in out and "apart" in out
+    assert re.search(r"gigpo against grpo: correlation 0\.\d\d, opposite signs in", out)
+    assert png.read_bytes().startswith(b"\x89PNG")
+    settings = ("--set", "gigpo.step_weight=0", "--set", "gigpo.invalid_penalty=0")
+    code, out, _ = command("replay", episodes[0], *settings)
+    assert "correlation 1.00" in out and "mean |difference| 0.000" in out
+
+
+def test_replay_of_a_run_leaves_failures_out(episodes, command, tmp_path):
+    played = list(read_jsonl(episodes[0]))
+    failure = Failure(boundary="environment", type="OSError", message="no disk")
+    played[0] = played[0].model_copy(update={"failure": failure})
+    write_jsonl(tmp_path / "trajectories" / "step-000002.jsonl", played)
+    code, out, _ = command("replay", tmp_path)
+    assert code == 0
+    assert "left out: 1 failed or empty" in out and "15 episodes in 4 groups" in out
+
+
+def test_doctor(command):
+    code, out, _ = command("doctor")
+    assert code == 0
+    for word in (
+        "python",
+        "agentgym-lab",
+        "torch",
+        "CPU cores",
+        "GiB",
+        "extra train",
+        "registered",
+    ):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("check agentgym/WebShp-v0", "did you mean 'agentgym/WebShop-v0'?"),
+        ("play agentgym/WebShop-v0 --set levl=easy", "unexpected keyword argument 'levl'"),
+        ("play agentgym/WebShop-v0 --set level=easy --task easy/test/0000", "no task"),
+        ("eval agentgym/WebShop-v0 --policy rndom", "a policy is `random`, `expert`"),
+        ("eval agentgym/WebShop-v0 --policy local:/proc", "no model in /proc"),
+        ("eval agentgym/WebShop-v0 --policy random --split dev", "known: test, train, valid"),
+        ("eval --from /nowhere.jsonl", "no trajectory file /nowhere.jsonl"),
+        ("replay /nowhere", "neither a file nor a run"),
+        ("replay FILE --set gigpo.gama=1", "unknown key 'gama'; did you mean 'gamma'?"),
+        ("replay FILE --credit gigpo --credit grppo", "no algorithm 'grppo'; did you mean 'grpo'"),
+    ],
+)
+def test_errors_are_one_clear_line(command, episodes, arguments, message):
+    code, _, err = command(*arguments.replace("FILE", str(episodes[0])).split())
+    assert code == 1
+    assert err.startswith("error: ") and message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "chek",
+        "eval",
+        "eval --policy random",
+        "replay FILE --credit gigpo",
+        "replay FILE --set a.b=1",
+    ],
+)
+def test_wrong_usage_is_2(command, episodes, arguments):
+    assert command(*arguments.replace("FILE", str(episodes[0])).split())[0] == 2
+
+
+def test_an_interrupt_is_130(command, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.input", interrupt)
+    assert command("play", *EASY)[0] == 130
+
+
+def test_a_broken_plug_in_is_named(command, tmp_path, monkeypatch):
+    info = tmp_path / "broken-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[agentgym.commands]\nfly = no_such_module:register\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    code, out, err = command("list")
+    assert code == 0 and "WebShop" in out
+    assert "command 'fly' of no_such_module:register is unavailable: ModuleNotFoundError" in err
