@@ -7,7 +7,9 @@ import gymnasium
 from gymnasium import spaces
 
 from agentgym.env import StepResult, Task, TextEnv
-from agentgym.errors import BadInput, EpisodeOver
+from agentgym.errors import BadInput, EpisodeOver, UnknownName
+
+SEEDS = {"train": range(10_000), "test": range(10_000, 11_000)}
 
 
 class GymnasiumText(TextEnv):
@@ -26,11 +28,16 @@ class GymnasiumText(TextEnv):
                 )
         self.env = env
         self.over = True
+        self.seeds = {
+            split: [Task(id=f"{split}-{seed}", split=split, data={"seed": seed}) for seed in seeds]
+            for split, seeds in SEEDS.items()
+        }
 
     def tasks(self, split: str) -> Sequence[Task]:
         """Seeds as tasks."""
-        seeds = {"train": range(10_000), "test": range(10_000, 11_000)}[split]
-        return [Task(id=f"{split}-{seed}", split=split, data={"seed": seed}) for seed in seeds]
+        if split not in self.seeds:
+            raise UnknownName("split", split, self.seeds)
+        return self.seeds[split]
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

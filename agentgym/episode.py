@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -155,7 +156,7 @@ class _Episode:
             observation, _ = await self.env.areset(
                 seed=record.seed, options={"task": record.task.model_dump()}
             )
-            _require_text(observation)
+            observation = _text(observation)
         turns: list[Turn] = []
         while True:
             record.final_observation = observation
@@ -183,16 +184,18 @@ class _Episode:
             started = time.perf_counter()
             with self.crossing("policy", self.limits.policy_timeout, index):
                 completion = await self.policy.generate(prompt, sampling)
+                completion = replace(completion, text=_text(completion.text))
             asked = time.perf_counter()
             with self.crossing("environment", self.limits.env_timeout, index):
                 anchor = self.env.anchor()
                 result = await self.env.astep(completion.text)
+                after = _text(result[0])
                 seconds = {"policy": asked - started, "environment": time.perf_counter() - asked}
                 step = self.record_step(observation, anchor, added, completion, result, seconds)
             record.steps.append(step)
             self.transcript.sample(completion.ids, completion.text)
             turns.append(Turn(observation, completion.text))
-            observation = record.final_observation = result[0]
+            observation = record.final_observation = after
             if step.terminated or step.truncated:
                 record.success = bool(result[4].get("success", record.reward > 0))
                 return StopReason.TERMINATED if step.terminated else StopReason.TRUNCATED
@@ -207,8 +210,7 @@ class _Episode:
         seconds: dict[str, float],
     ) -> Step:
         """Check what the environment answered and write the step down."""
-        after, reward, terminated, truncated, info = result
-        _require_text(after)
+        _, reward, terminated, truncated, info = result
         try:
             return Step(
                 observation=observation,
@@ -234,6 +236,8 @@ class _Episode:
             raise ValueError(f"{name} {what['input']!r} of the step: {what['msg']}") from error
 
 
-def _require_text(observation: Any) -> None:
-    if not isinstance(observation, str):
-        raise TypeError(f"the observation is a {type(observation).__name__}, not a str")
+def _text(value: Any) -> str:
+    """``value`` as text that can be written down: halves of a character become question marks."""
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got a {type(value).__name__}: {value!r:.80}")
+    return value.encode("utf-8", "replace").decode("utf-8")

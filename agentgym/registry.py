@@ -92,7 +92,8 @@ def make(id: str, **kwargs: Any) -> TextEnv:  # noqa: A002
     except AgentGymError:
         raise
     except TypeError as error:
-        raise BadInput(f"cannot make {id!r} with {kwargs}: {error}") from error
+        reason = str(error).split(" was raised from the environment creator")[0]
+        raise BadInput(f"cannot make {id!r} with {kwargs}: {reason}") from error
     inner: gymnasium.Env[Any, Any] = env.unwrapped
     text_env = inner if isinstance(inner, TextEnv) else GymnasiumText(inner)
     # Gymnasium keeps the step limit on its wrapper's spec; the rollout engine reads it here.

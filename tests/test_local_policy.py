@@ -21,7 +21,9 @@ from agentgym.policy.decoding import Row, sample
 from agentgym.policy.local import LocalPolicy
 from agentgym.trajectory import StopReason
 
-TASKS = [Task(id=f"t{i}", split="train", data={"word": "x" * (7 * i)}) for i in range(6)]
+TASKS = [  # of two kinds, so that a session's next episode may begin like its last one or not
+    Task(id=f"t{i}", split="train", data={"word": "ab"[i % 2] * (80 + i % 5)}) for i in range(11)
+]
 NO_STOP = frozenset()
 
 
@@ -218,8 +220,8 @@ def test_sampling_frequencies_follow_the_probabilities(model, tokenizer):
     assert chisquare(frequencies, wanted).pvalue > 1e-3
 
 
-def play(model, tokenizer, seed, *, envs=Slow, concurrency=16, group_size=7, **options):
-    """42 episodes, 16 at a time: as workers finish, the timing decides who plays what next."""
+def play(model, tokenizer, seed, *, envs=Slow, concurrency=16, group_size=4, **options):
+    """44 episodes, 16 at a time: as workers finish, the timing decides who plays what next."""
     policy = LocalPolicy(model, tokenizer, patience=30.0)
     groups = agentgym.run(
         agentgym.collect,
@@ -242,7 +244,7 @@ def sampled(trajectories):
 
 def test_the_same_seed_gives_the_same_trajectories_whatever_the_timing(model, tokenizer):
     first = play(model, tokenizer, seed=1)
-    assert sum(len(t.steps) for t in first) > 150
+    assert sum(len(t.steps) for t in first) > 120
     assert sampled(play(model, tokenizer, seed=1)) == sampled(first)
     assert sampled(play(model, tokenizer, seed=2)) != sampled(first)
     assert {t.failure for t in first} == {None}

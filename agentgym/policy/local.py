@@ -63,7 +63,9 @@ class LocalPolicy:
         self.max_context: int | None = getattr(model.config, "max_position_embeddings", None)
         self.max_batch, self.patience = max_batch, patience
         self.weight_version = 0
-        self._caches: dict[str, KeyValues | None] = {}  # open session -> its last prompt's cache
+        # open session -> its episode and the cache of that episode's last prompt. Nothing is kept
+        # from one episode to the next: which one follows in a session is a matter of timing.
+        self._caches: dict[str, tuple[str, KeyValues | None]] = {}
         self._waiting: dict[str, _Ticket] = {}
         self._left_behind: set[str] = set()
         self._busy = False
@@ -84,14 +86,14 @@ class LocalPolicy:
     def updated(self, weight_version: int) -> None:
         """The weights have changed: what was cached belongs to the old ones."""
         self.weight_version = weight_version
-        self._caches = dict.fromkeys(self._caches)
+        self._caches = dict.fromkeys(self._caches, ("", None))
 
     @asynccontextmanager
     async def session(self, name: str) -> AsyncIterator[None]:
         """See :class:`agentgym.policy.Policy`."""
         if name in self._caches:
             raise BadInput(f"session {name!r} is open already; sessions need names of their own")
-        self._caches[name] = None
+        self._caches[name] = ("", None)
         try:
             yield
         finally:
@@ -101,7 +103,10 @@ class LocalPolicy:
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Completion:
         """See :class:`agentgym.policy.Policy`."""
-        cache = self._caches.get(prompt.session)
+        episode = prompt.name.rpartition("/")[0]
+        last, cache = self._caches.get(prompt.session, ("", None))
+        if last != episode:
+            cache = None
         ticket = _Ticket(prompt, Row(list(prompt.ids), sampling, prompt.seed, cache))
         self._waiting[prompt.session] = ticket
         self._left_behind.discard(prompt.session)
@@ -118,7 +123,7 @@ class LocalPolicy:
             raise ticket.error
         row = ticket.row
         if prompt.session in self._caches:
-            self._caches[prompt.session] = row.cache
+            self._caches[prompt.session] = (episode, row.cache)
         return Completion(
             text=self.renderer.decode(row.ids),
             ids=row.ids,
