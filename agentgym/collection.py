@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
@@ -22,29 +21,19 @@ SPARE_THREADS = 8  # for the policy and for tools, beside one thread for each en
 
 
 class EnvPool:
-    """Environments that are reused from episode to episode; one that failed is thrown away."""
+    """Environments that are reused from episode to episode; one that failed never comes back."""
 
     def __init__(self, make_env: Callable[[], TextEnv]) -> None:
         self.make_env = make_env
         self.idle: list[TextEnv] = []
 
-    @asynccontextmanager
-    async def lend(self) -> AsyncIterator[tuple[TextEnv, Callable[[], None]]]:
-        """An environment of one's own, and a function that says not to use it again."""
-        env = self.idle.pop() if self.idle else await anyio.to_thread.run_sync(self.make_env)
-        sound = False
-        discarded = False
+    async def take(self) -> TextEnv:
+        """An environment that nobody else uses."""
+        return self.idle.pop() if self.idle else await anyio.to_thread.run_sync(self.make_env)
 
-        def discard() -> None:
-            nonlocal discarded
-            discarded = True
-
-        try:
-            yield env, discard
-            sound = not discarded
-        finally:
-            if sound:
-                self.idle.append(env)
+    def give_back(self, env: TextEnv) -> None:
+        """Let others use it."""
+        self.idle.append(env)
 
     def close(self) -> None:
         """Close the idle environments."""
@@ -103,22 +92,22 @@ async def collect(
     everyone_is_in = anyio.Event()  # all sessions open before the first prompt: deterministic
 
     async def play(place: int, member: int, session: str) -> Trajectory:
-        async with pool.lend() as (env, discard):
-            trajectory = await rollout(
-                env,
-                policy,
-                tasks[place],
-                seed=derive_seed(seed, "env", place),
-                sampling_seed=derive_seed(seed, "policy", place, member),
-                context=context,
-                sampling=sampling,
-                limits=limits,
-                id=f"{groups[place].id}/{member}",
-                group=groups[place].id,
-                session=session,
-            )
-            if trajectory.failure:
-                discard()
+        env = await pool.take()
+        trajectory = await rollout(
+            env,
+            policy,
+            tasks[place],
+            seed=derive_seed(seed, "env", place),
+            sampling_seed=derive_seed(seed, "policy", place, member),
+            context=context,
+            sampling=sampling,
+            limits=limits,
+            id=f"{groups[place].id}/{member}",
+            group=groups[place].id,
+            session=session,
+        )
+        if trajectory.failure is None:
+            pool.give_back(env)
         return trajectory
 
     async def work(session: str, *, task_status: TaskStatus[None]) -> None:
@@ -141,6 +130,8 @@ async def collect(
             for number in range(min(concurrency, planned)):
                 await workers.start(work, f"{prefix}worker {number}")
             everyone_is_in.set()
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None  # a caller of collect() knows nothing of workers
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(pool.close)
