@@ -1,12 +1,12 @@
 """Products, and shops of generated products that are a function of a seed."""
 
-from dataclasses import dataclass
 from itertools import product as combinations
 
 from agentgym.errors import BadInput
 from agentgym_envs.webshop import rich
 from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.levels import Level
+from agentgym_envs.webshop.product import Product
 
 KINDS = (
     *("shirt", "dress", "jacket", "hat", "bag", "rug", "lamp", "mug", "chair", "shoe"),
@@ -30,26 +30,6 @@ VALUES = {
     "finish": ("matte", "glossy", "raw"),
 }
 ASINS = 10 * 9 * 8 * 7 * 6 * 5  # of six different digits: a copied digit has only one successor
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """What the shop knows of one product."""
-
-    asin: str
-    title: str
-    query: str
-    """The kind of product: what a shopper types to find its like."""
-    category: str
-    """A path, its parts separated by ``›``."""
-    price: float
-    attributes: tuple[str, ...]
-    options: dict[str, tuple[str, ...]]
-    """Option group -> its values."""
-    description: str
-    bullets: tuple[str, ...]
-    """The Features page; only the first one is searchable, as in the original."""
-    reviews: tuple[str, ...] = ()
 
 
 def generate(level: Level, seed: int) -> list[Product]:

@@ -5,9 +5,9 @@ the target are opened in turn, and their Features page is read where it decides.
 its memory: the item and Features pages that the episode has shown.
 """
 
-from agentgym_envs.webshop.catalogue import Product
 from agentgym_envs.webshop.goals import Goal
 from agentgym_envs.webshop.pages import BACK, BUY, NEXT, PREVIOUS, Place
+from agentgym_envs.webshop.product import Product
 from agentgym_envs.webshop.reward import attribute_matches, same_option
 from agentgym_envs.webshop.search import clean
 from agentgym_envs.webshop.shop import Shop

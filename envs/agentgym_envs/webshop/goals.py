@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from agentgym.env import Task
 from agentgym_envs.webshop import rich
-from agentgym_envs.webshop.catalogue import Product
 from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.levels import Level
+from agentgym_envs.webshop.product import Product
 
 SPLITS = ("train", "valid", "test")
 NO_LIMIT = 1_000_000.0

@@ -17,10 +17,10 @@ from typing import Any
 
 from agentgym.env import Task
 from agentgym.errors import BadInput
-from agentgym_envs.webshop.catalogue import Product
 from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.goals import NO_LIMIT, Goal, number, price_limit
 from agentgym_envs.webshop.pages import plain
+from agentgym_envs.webshop.product import Product
 
 PRODUCTS, ATTRIBUTES, PEOPLE = "items_shuffle", "items_ins_v2", "items_human_ins"
 EXPECTED = f"{PRODUCTS}*.json and {ATTRIBUTES}*.json, and optionally {PEOPLE}*.json"

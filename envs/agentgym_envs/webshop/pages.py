@@ -5,7 +5,7 @@ A value in [brackets] can be clicked. The instruction stands on every page.
 
 from typing import Literal, NamedTuple
 
-from agentgym_envs.webshop.catalogue import Product
+from agentgym_envs.webshop.product import Product
 
 DETAILS = ("description", "features", "reviews")
 SEARCH = "write search[words]"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.fuzz import token_set_ratio
 
-from agentgym_envs.webshop.catalogue import Product
+from agentgym_envs.webshop.product import Product
 
 CLOSE = 85  # of 100: above it two strings name the same thing
 _COLOR_NAMES = """

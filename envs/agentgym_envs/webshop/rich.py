@@ -8,7 +8,7 @@ from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.words import DEPARTMENTS, ENDINGS, OPTIONS, SYLLABLES, Department
 
 if TYPE_CHECKING:
-    from agentgym_envs.webshop.catalogue import Product
+    from agentgym_envs.webshop.product import Product
 
 
 def split(words: str) -> tuple[str, ...]:

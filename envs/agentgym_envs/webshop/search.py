@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import tantivy
 
-from agentgym_envs.webshop.catalogue import Product
+from agentgym_envs.webshop.product import Product
 
 FOUND = 50
 """Results that a query returns at most, as in the original."""

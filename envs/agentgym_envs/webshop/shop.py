@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agentgym.env import Task
 from agentgym.errors import UnknownName
-from agentgym_envs.webshop.catalogue import Product, generate
+from agentgym_envs.webshop.catalogue import generate
 from agentgym_envs.webshop.goals import generated_tasks
 from agentgym_envs.webshop.levels import LEVELS, Level
 from agentgym_envs.webshop.original import load
@@ -19,6 +19,7 @@ from agentgym_envs.webshop.pages import (
     item_clicks,
     result_clicks,
 )
+from agentgym_envs.webshop.product import Product
 from agentgym_envs.webshop.search import Index
 
 
