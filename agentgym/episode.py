@@ -6,6 +6,7 @@ recorded by the boundary it crossed and costs this episode only.
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 from collections.abc import Iterator
@@ -217,7 +218,7 @@ class _Episode:
                 action=completion.text,
                 reward=reward,
                 valid=bool(info.get("valid", True)),
-                anchor=observation if anchor is None else anchor,
+                anchor=observation if anchor is None else _text(anchor),
                 terminated=terminated,
                 truncated=truncated,
                 segment=self.transcript.segment,
@@ -228,7 +229,7 @@ class _Episode:
                 finish_reason=completion.finish_reason,
                 weight_version=completion.weight_version,
                 seconds=seconds,
-                info=to_jsonable_python(info, fallback=repr, inf_nan_mode="strings"),
+                info=_json(info),
             )
         except ValidationError as error:
             what = error.errors()[0]
@@ -241,3 +242,9 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"expected text, got a {type(value).__name__}: {value!r:.80}")
     return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _json(value: Any) -> Any:
+    """``value`` as JSON has it; what JSON lacks (objects, NaN) becomes text."""
+    text = json.dumps(to_jsonable_python(value, fallback=repr), ensure_ascii=False)
+    return json.loads(_text(text), parse_constant=str)

@@ -86,13 +86,12 @@ class Tool:
                     value = await anyio.to_thread.run_sync(
                         partial(self.function, **given), abandon_on_cancel=True
                     )
+            content = value if isinstance(value, str) else json.dumps(value, default=str)
         except TimeoutError:
             return ToolResult(content=f"{self.name} gave no answer in {timeout} s", error="timeout")
         except Exception as error:  # noqa: BLE001  a tool's failure is the model's to read
             return ToolResult(content=f"{type(error).__name__}: {error}", error="exception")
-        return ToolResult(
-            content=value if isinstance(value, str) else json.dumps(value, default=str)
-        )
+        return ToolResult(content=content)
 
 
 def tool(function: Callable[..., Any]) -> Tool:

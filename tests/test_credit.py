@@ -137,7 +137,9 @@ episodes = st.lists(  # (group, [(anchor, reward, valid)])
     st.tuples(
         st.sampled_from("gh"),
         st.lists(
-            st.tuples(st.sampled_from("xyz"), st.sampled_from([-1.0, 0.0, 0.3, 10.0]), st.booleans()),
+            st.tuples(
+                st.sampled_from("xyz"), st.sampled_from([-1.0, 0.0, 0.3, 10.0]), st.booleans()
+            ),
             min_size=1,
             max_size=5,
         ),
@@ -299,7 +301,9 @@ def test_similar_anchors_depend_on_order_because_clusters_keep_their_first_membe
 def test_similar_anchors_stay_in_their_group():
     numbers = similar_anchors("gh", ["room", "room"], 0.9)
     assert numbers[0] != numbers[1]
-    found = step_level("ghgh", "abcd", ["room 1"] * 4, [1, 9, 0, 9], similarity=0.9, normalise="mean")
+    found = step_level(
+        "ghgh", "abcd", ["room 1"] * 4, [1, 9, 0, 9], similarity=0.9, normalise="mean"
+    )
     assert found.tolist() == [0.5, 0.0, -0.5, 0.0]
 
 

@@ -5,8 +5,12 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+from agentgym.algorithm import Steps
 
 ROOT = Path(__file__).parent.parent
 AGENTGYM = Path(sys.executable).parent / "agentgym"
@@ -82,3 +86,21 @@ def test_example_configs_are_valid(file: Path) -> None:
     from agentgym_trainers.config import load
 
     assert load(file, []).env.id in tomllib.loads(file.read_text())["env"]["id"]
+
+
+def test_the_algorithm_in_the_docs_works() -> None:
+    docs = (ROOT / "docs/algorithms.md").read_text()
+    code = next(block for block in docs.split("```python\n") if "class BestOfGroup" in block)
+    names: dict[str, Any] = {"__name__": "docs"}
+    exec(code.split("```")[0], names)
+    algorithm = names["BestOfGroup"](group_size=2, margin=0.1)
+    steps = Steps(
+        group=list("ggghh"),
+        trajectory=list("aabcd"),
+        anchor=[""] * 5,
+        reward=np.array([0.0, 1.0, 0.5, 0.0, 0.05]),
+        valid=np.ones(5, dtype=bool),
+    )
+    assert algorithm.advantages(steps).tolist() == [1.0, 1.0, 0.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="group_size"):
+        names["BestOfGroup"](group_size=1)

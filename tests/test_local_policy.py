@@ -161,9 +161,7 @@ def test_a_stop_id_ends_a_row_and_is_its_last_id(model, tokenizer):
 @pytest.mark.parametrize("order", [1, -1])
 def test_who_else_is_in_the_batch_does_not_matter(model, tokenizer, order):
     prompts = prompts_of(tokenizer, "9", HALL * 4, "go hall", HALL, "look under the table")
-    rows = [
-        Row(p, Sampling(max_tokens=4 + 3 * i), seed=i) for i, p in enumerate(prompts)
-    ]
+    rows = [Row(p, Sampling(max_tokens=4 + 3 * i), seed=i) for i, p in enumerate(prompts)]
     alone = [drawn(model, [deepcopy(row)])[0] for row in rows]
     together = drawn(model, rows[::order])[::order]
     for one, row in zip(alone, together, strict=True):
@@ -239,7 +237,9 @@ def play(model, tokenizer, seed, *, envs=Slow, concurrency=16, group_size=4, **o
 
 def sampled(trajectories):
     """All that was sampled, to the last bit."""
-    return [(t.id, step.ids, step.logprobs, step.entropies) for t in trajectories for step in t.steps]
+    return [
+        (t.id, step.ids, step.logprobs, step.entropies) for t in trajectories for step in t.steps
+    ]
 
 
 def test_the_same_seed_gives_the_same_trajectories_whatever_the_timing(model, tokenizer):
@@ -447,9 +447,7 @@ def test_the_last_answer_may_fill_the_context_and_no_more(model, tokenizer):
     policy.max_context = 120
     sampling, limits = Sampling(max_tokens=25), Limits(max_steps=50)
     long = Task(id="t", split="train", data={"word": "00" * 10})
-    record = agentgym.run(
-        agentgym.rollout, Slow(0), policy, long, sampling=sampling, limits=limits
-    )
+    record = agentgym.run(agentgym.rollout, Slow(0), policy, long, sampling=sampling, limits=limits)
     assert record.steps
     for i, step in enumerate(record.steps):
         assert len(record.prompt_of(i)) + len(step.ids) <= 120

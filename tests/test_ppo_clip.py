@@ -112,7 +112,12 @@ def test_aggregation_of_three_rows_of_which_one_is_masked(aggregation, expected)
     assert aggregate(broken, mask, aggregation).item() == pytest.approx(expected)
 
 
-AGGREGATIONS = ["token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm"]
+AGGREGATIONS = [
+    "token-mean",
+    "seq-mean-token-sum",
+    "seq-mean-token-mean",
+    "seq-mean-token-sum-norm",
+]
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
@@ -213,7 +218,13 @@ def test_masked_tokens_have_exactly_no_gradient_whatever_stands_there(aggregatio
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"dual_clip": 1.0}, {"clip_low": -0.1}, {"aggregation": "mean"}, {"clip": 0.2}, {"kl_form": 3}],
+    [
+        {"dual_clip": 1.0},
+        {"clip_low": -0.1},
+        {"aggregation": "mean"},
+        {"clip": 0.2},
+        {"kl_form": 3},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError):

@@ -25,7 +25,12 @@ from agentgym_trainers.engine.rows import Row, demonstration_rows, micro_batches
 from agentgym_trainers.ppo_clip import PPOClip, token_weights
 
 TASK = Task(id="t", split="train")
-AGGREGATIONS = ["token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm"]
+AGGREGATIONS = [
+    "token-mean",
+    "seq-mean-token-sum",
+    "seq-mean-token-mean",
+    "seq-mean-token-sum-norm",
+]
 
 
 class Rooms(TextEnv):

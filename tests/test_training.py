@@ -16,7 +16,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 import agentgym
-from agentgym.errors import BadInput
+from agentgym.errors import AgentGymError, BadInput
 from agentgym_trainers.config import load
 from agentgym_trainers.engine import checkpoint
 from agentgym_trainers.engine.experience import TaskOrder
@@ -264,3 +264,10 @@ def test_it_trains_with_a_window_of_the_past(config_file: Path, tmp_path: Path) 
     run(config_file, tmp_path / "window", "--context.kind=window", "--context.turns=0", "--steps=1")
     trajectory = next(agentgym.read_jsonl(tmp_path / "window/trajectories/step-000001.jsonl"))
     assert [step.segment for step in trajectory.steps] == list(range(len(trajectory.steps)))
+
+
+def test_a_policy_that_the_learner_cannot_follow_is_refused(
+    config_file: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(AgentGymError, match="disagree about the sampled tokens.*top_p"):
+        run(config_file, tmp_path / "filtered", "--rollout.sampling.top_k=2", "--steps=1")

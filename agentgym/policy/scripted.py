@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,8 +36,9 @@ def _random_action(prompt: Prompt) -> str:
     possible = prompt.env.actions()
     if possible:
         return draw.choice(possible)
-    prompt.env.action_space.seed(prompt.seed)
-    return prompt.env.action_space.sample()
+    space = copy.deepcopy(prompt.env.action_space)  # environments of a class share theirs
+    space.seed(prompt.seed)
+    return space.sample()
 
 
 def random_policy() -> ScriptedPolicy:

@@ -25,7 +25,7 @@ def calculator(expression: str) -> str:
     if len(expression) > LONGEST:
         raise ValueError(f"the expression is longer than {LONGEST} characters")
     value = _value(ast.parse(expression.strip(), mode="eval").body)
-    return str(int(value)) if value == int(value) else f"{value:.10g}"
+    return str(int(value)) if value == int(value) else f"{value:.15g}"
 
 
 def _value(node: ast.AST) -> float:
@@ -36,7 +36,10 @@ def _value(node: ast.AST) -> float:
             base, exponent = _value(left), _value(right)
             if abs(exponent) > 100 or abs(base) > 1e6:
                 raise ValueError("the power is too large")
-            return float(base**exponent)
+            power = base**exponent
+            if isinstance(power, complex):
+                raise ValueError("a negative number has no real root")
+            return power  # of whole numbers a whole number, exactly
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
             return OPERATORS[type(op)](_value(left), _value(right))
         case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:

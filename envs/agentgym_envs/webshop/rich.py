@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentgym_envs.webshop.dice import Dice
+from agentgym_envs.webshop.product import Product
 from agentgym_envs.webshop.words import DEPARTMENTS, ENDINGS, OPTIONS, SYLLABLES, Department
-
-if TYPE_CHECKING:
-    from agentgym_envs.webshop.product import Product
 
 
 def split(words: str) -> tuple[str, ...]:

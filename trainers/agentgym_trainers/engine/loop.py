@@ -34,6 +34,8 @@ from agentgym_trainers.engine.rows import rows_of
 from agentgym_trainers.engine.run_folder import open_run
 from agentgym_trainers.engine.start import start
 
+LARGEST_MISMATCH = 1e-3
+
 
 @dataclass
 class Run:
@@ -175,6 +177,7 @@ async def _train_step(run: Run) -> dict[str, float]:
                 seed=derive_seed(config.seed, "minibatches", step),
             )
         )
+        _require_agreement(config, learnt["mismatch"])
         numbers |= {f"update/{name}": value for name, value in learnt.items()}
         numbers["update/advantage_abs"] = float(np.abs(advantages).mean())
         numbers["seconds/credit"] = credited - gathered
@@ -191,6 +194,16 @@ async def _train_step(run: Run) -> dict[str, float]:
     if step % config.checkpoint.every == 0 or not _goes_on(run):
         _save(run)
     return numbers
+
+
+def _require_agreement(config: TrainConfig, mismatch: float) -> None:
+    """In float32, policy and learner must give the sampled tokens the same logprobs."""
+    if config.model.dtype == "float32" and mismatch > LARGEST_MISMATCH:
+        raise AgentGymError(
+            f"policy and learner disagree about the sampled tokens: mean |difference| of their "
+            f"logprobs is {mismatch:.2g}. Train with top_p = 1 and top_k = 0; if they are, this "
+            "model transforms its logits in a way that engine/learner.py does not know"
+        )
 
 
 def _describe(experience: Experience) -> dict[str, float]:
