@@ -21,8 +21,8 @@ THINKING = (  # as Qwen3 and DeepSeek do: only what follows the thought stays in
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 MARKS_THE_LAST = (  # rewrites what it had written for earlier messages
-    "{% for m in messages %}<|{{ m.role }}|>{% if loop.last %}now: {% endif %}{{ m.content }}<|end|>"
-    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    "{% for m in messages %}<|{{ m.role }}|>{% if loop.last %}now: {% endif %}{{ m.content }}"
+    "<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 TRIMS = (  # as Llama 3 does
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}"

@@ -41,7 +41,7 @@ class Counter(TextEnv):
         self.seed, self.options, self.count = seed, options, 0
         return f"seed {seed}", {}
 
-    def step(self, action):
+    def step(self, action):  # noqa: PLR0911
         self.count += 1
         command, _, value = action.partition(" ")
         match command:
@@ -479,7 +479,7 @@ def test_random_play_is_a_function_of_the_seed():
     class Silent(Counter):
         def step(self, action):
             time.sleep(0.001)
-            return super().step("go" if not self.count == 3 else "win")
+            return super().step("go" if self.count != 3 else "win")
 
     def actions(seed):
         groups = collect(random_policy(), Silent, group_size=6, seed=seed)

@@ -1,4 +1,4 @@
-"""Tools: the schema a model reads, failures it can act on, and a calculator that cannot be abused."""
+"""Tools: the schema a model reads, failures it can act on, a calculator that refuses the rest."""
 
 import asyncio
 import math

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -271,3 +272,22 @@ def test_a_policy_that_the_learner_cannot_follow_is_refused(
 ) -> None:
     with pytest.raises(AgentGymError, match="disagree about the sampled tokens.*top_p"):
         run(config_file, tmp_path / "filtered", "--rollout.sampling.top_k=2", "--steps=1")
+
+
+def test_it_imitates_any_file_of_trajectories(
+    config_file: Path, whole: Path, tmp_path: Path
+) -> None:
+    file = whole / "evaluations/step-000000-sampled.jsonl"
+    said = run(
+        config_file,
+        tmp_path / "file",
+        f'--warm_start.trajectories=["{file}"]',
+        "--warm_start.demonstrations=0",
+        "--steps=0",
+    )
+    assert "imitating 4 demonstrations" in said
+
+
+def test_a_config_travels_to_another_process(config_file: Path) -> None:
+    made = load(config_file, ["--context.kind=window"])
+    assert pickle.loads(pickle.dumps(made)) == made

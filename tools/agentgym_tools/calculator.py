@@ -36,7 +36,7 @@ def _value(node: ast.AST) -> float:
             base, exponent = _value(left), _value(right)
             if abs(exponent) > 100 or abs(base) > 1e6:
                 raise ValueError("the power is too large")
-            power = base**exponent
+            power: float | complex = base**exponent
             if isinstance(power, complex):
                 raise ValueError("a negative number has no real root")
             return power  # of whole numbers a whole number, exactly
