@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import anyio
 import anyio.to_thread
@@ -15,7 +16,7 @@ from agentgym.episode import Limits, rollout
 from agentgym.errors import BadInput, TooManyFailures
 from agentgym.policy import Policy, Sampling
 from agentgym.seeding import derive_seed
-from agentgym.trajectory import Group, Trajectory
+from agentgym.trajectory import Group, StopReason, Trajectory
 
 SPARE_THREADS = 8  # for the policy and for tools, beside one thread for each environment
 
@@ -26,19 +27,26 @@ class EnvPool:
     def __init__(self, make_env: Callable[[], TextEnv]) -> None:
         self.make_env = make_env
         self.idle: list[TextEnv] = []
+        self.failed: list[TextEnv] = []
 
     async def take(self) -> TextEnv:
         """An environment that nobody else uses."""
         return self.idle.pop() if self.idle else await anyio.to_thread.run_sync(self.make_env)
 
-    def give_back(self, env: TextEnv) -> None:
-        """Let others use it."""
-        self.idle.append(env)
+    def give_back(self, env: TextEnv, trajectory: Trajectory) -> None:
+        """Let others use it, unless it failed; one that hangs must not even be closed."""
+        if trajectory.failure is None:
+            self.idle.append(env)
+        elif trajectory.stop_reason is StopReason.ERROR:
+            self.failed.append(env)
 
     def close(self) -> None:
-        """Close the idle environments."""
-        while self.idle:
-            self.idle.pop().close()
+        """Close the environments; one that failed before may fail again."""
+        for env in self.failed:
+            with suppress(Exception):
+                env.close()
+        for env in self.idle:
+            env.close()
 
 
 async def collect(
@@ -106,8 +114,7 @@ async def collect(
             group=groups[place].id,
             session=session,
         )
-        if trajectory.failure is None:
-            pool.give_back(env)
+        pool.give_back(env, trajectory)
         return trajectory
 
     async def work(session: str, *, task_status: TaskStatus[None]) -> None:

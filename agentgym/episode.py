@@ -7,15 +7,15 @@ recorded by the boundary it crossed and costs this episode only.
 from __future__ import annotations
 
 import json
+import math
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
 from agentgym.context import Context, FullHistory, Turn
@@ -181,60 +181,56 @@ class _Episode:
                 ids=self.transcript.ids,
                 env=self.env,
             )
-            sampling = self.sampling.model_copy(update={"max_tokens": room})
-            started = time.perf_counter()
-            with self.crossing("policy", self.limits.policy_timeout, index):
-                completion = await self.policy.generate(prompt, sampling)
-                completion = replace(completion, text=_text(completion.text))
-            asked = time.perf_counter()
             with self.crossing("environment", self.limits.env_timeout, index):
                 anchor = self.env.anchor()
-                result = await self.env.astep(completion.text)
-                after = _text(result[0])
-                seconds = {"policy": asked - started, "environment": time.perf_counter() - asked}
-                step = self.record_step(observation, anchor, added, completion, result, seconds)
-            record.steps.append(step)
-            self.transcript.sample(completion.ids, completion.text)
-            turns.append(Turn(observation, completion.text))
+            started = time.perf_counter()
+            with self.crossing("policy", self.limits.policy_timeout, index):
+                sampling = self.sampling.model_copy(update={"max_tokens": room})
+                completion = await self.policy.generate(prompt, sampling)
+                step = self.decided(observation, anchor, added, completion)
+            answered = time.perf_counter()
+            record.steps.append(step)  # before the environment acts: its failures keep the action
+            with self.crossing("environment", self.limits.env_timeout, index):
+                after, info = _outcome(step, await self.env.astep(step.action))
+            step.seconds = {
+                "policy": answered - started,
+                "environment": time.perf_counter() - answered,
+            }
+            self.transcript.sample(step.ids, step.action)
+            turns.append(Turn(observation, step.action))
             observation = record.final_observation = after
             if step.terminated or step.truncated:
-                record.success = bool(result[4].get("success", record.reward > 0))
+                record.success = bool(info.get("success", record.reward > 0))
                 return StopReason.TERMINATED if step.terminated else StopReason.TRUNCATED
 
-    def record_step(
-        self,
-        observation: str,
-        anchor: str | None,
-        added: list[int],
-        completion: Completion,
-        result: StepResult,
-        seconds: dict[str, float],
+    def decided(
+        self, observation: str, anchor: str | None, added: list[int], completion: Completion
     ) -> Step:
-        """Check what the environment answered and write the step down."""
-        _, reward, terminated, truncated, info = result
-        try:
-            return Step(
-                observation=observation,
-                action=completion.text,
-                reward=reward,
-                valid=bool(info.get("valid", True)),
-                anchor=observation if anchor is None else _text(anchor),
-                terminated=terminated,
-                truncated=truncated,
-                segment=self.transcript.segment,
-                prompt_ids=added,
-                ids=list(completion.ids),
-                logprobs=list(completion.logprobs),
-                entropies=list(completion.entropies),
-                finish_reason=completion.finish_reason,
-                weight_version=completion.weight_version,
-                seconds=seconds,
-                info=_json(info),
-            )
-        except ValidationError as error:
-            what = error.errors()[0]
-            name = ".".join(map(str, what["loc"]))
-            raise ValueError(f"{name} {what['input']!r} of the step: {what['msg']}") from error
+        """The step as the policy took it; what comes of it is not known yet."""
+        return Step(
+            observation=observation,
+            action=_text(completion.text),
+            anchor=observation if anchor is None else _text(anchor),
+            segment=self.transcript.segment,
+            prompt_ids=added,
+            ids=list(completion.ids),
+            logprobs=list(completion.logprobs),
+            entropies=list(completion.entropies),
+            finish_reason=completion.finish_reason,
+            weight_version=completion.weight_version,
+        )
+
+
+def _outcome(step: Step, result: StepResult) -> tuple[str, dict[str, Any]]:
+    """Check what the environment answered and write it into ``step``."""
+    observation, reward, terminated, truncated, info = result
+    if not math.isfinite(reward):
+        raise ValueError(f"reward {reward} is not finite")
+    step.reward = float(reward)
+    step.valid = bool(info.get("valid", True))
+    step.terminated, step.truncated = bool(terminated), bool(truncated)
+    step.info = _json(info)
+    return _text(observation), info
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ sampled, and then the logprobs belong to tokens that the trainer does not see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from agentgym.context import Message
@@ -60,8 +60,8 @@ class Renderer(Protocol):
 class ChatTemplate:
     """Renders with a Hugging Face tokenizer and its chat template."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        """Take a tokenizer.
+    def __init__(self, tokenizer: Any, stop_ids: Iterable[int | None] = ()) -> None:
+        """Take a tokenizer, and what else ends a turn (a model's ``generation_config`` says).
 
         Raises:
             BadInput: it has no chat template or no end-of-turn token.
@@ -74,7 +74,13 @@ class ChatTemplate:
         if tokenizer.eos_token_id is None:
             raise BadInput(f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-turn token")
         self.tokenizer = tokenizer
-        self.stop_ids = frozenset({int(tokenizer.eos_token_id)})
+        self.stop_ids = frozenset({int(tokenizer.eos_token_id), *(i for i in stop_ids if i)})
+        asked: Message = {"role": "user", "content": "?"}
+        answered: Message = {"role": "assistant", "content": PLACEHOLDER}
+        tail = self._text([asked, answered, asked], ()).partition(PLACEHOLDER)[2]
+        first = self._ids(tail)[:1]
+        # What the template itself ends a turn with; several models have other end tokens besides.
+        self.end_id = first[0] if set(first) & self.stop_ids else int(tokenizer.eos_token_id)
 
     def _text(self, messages: Sequence[Message], tools: Sequence[Tool]) -> str:
         return str(
@@ -117,7 +123,7 @@ class ChatTemplate:
 
     def encode_action(self, text: str) -> list[int]:
         """See :class:`Renderer`."""
-        return [*self._ids(text), int(self.tokenizer.eos_token_id)]
+        return [*self._ids(text), self.end_id]
 
     def decode(self, ids: Sequence[int]) -> str:
         """See :class:`Renderer`."""

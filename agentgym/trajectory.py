@@ -48,7 +48,7 @@ class Step(BaseModel):
 
     observation: str
     action: str
-    reward: FiniteFloat
+    reward: FiniteFloat = 0.0
     valid: bool = True
     """False when the environment could not make an action of the text."""
     anchor: str
@@ -69,7 +69,7 @@ class Step(BaseModel):
     finish_reason: str = "stop"
     """``stop`` (end of turn) or ``length`` (token limit)."""
     weight_version: int = 0
-    """How often the policy's weights had been updated when this was sampled."""
+    """Training steps that the policy's weights had behind them when this was sampled."""
     seconds: dict[str, float] = {}
     """Wall time by side: ``policy``, ``environment``."""
     info: dict[str, JsonValue] = {}

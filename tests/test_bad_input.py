@@ -41,6 +41,8 @@ def test_an_environment_that_takes_no_such_argument() -> None:
         ('[algorithm]\nname = "gigpo"\ngama = 0.9\n', r"unknown key 'gama'; did you mean 'gamma'"),
         ('[algorithm]\nname = "gipgo"\n', r"no algorithm 'gipgo'; did you mean 'gigpo'"),
         ('[algorithm]\nname = "grpo"\ngroup_size = 1\n', r"group_size.*greater than or equal to 2"),
+        (GOOD + "[rollout.sampling]\ntop_p = 0.9\n", r"samples from the whole distribution"),
+        ("seed = -1\n" + GOOD, r"seed: .*greater than or equal to 0"),
         (GOOD + "[rollout]\ngroups = 0\n", r"rollout.groups: .*greater than or equal to 1"),
         ('steps = "many"\n' + GOOD, r"steps: Input should be a valid integer.*'many'"),
         ("steps = 3\n", r"algorithm: Field required"),
@@ -78,6 +80,14 @@ def test_a_model_folder_without_tokenizer(tmp_path: Path) -> None:
     tiny_model(tokenizer, width=32, layers=1, context=64, seed=0).save_pretrained(tmp_path)
     with pytest.raises(BadInput, match="has no tokenizer"):
         load_folder(tmp_path)
+
+
+def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer(["a b"])
+    tokenizer.save_pretrained(tmp_path)
+    tiny_model(tokenizer, width=32, layers=1, context=64, seed=0).save_pretrained(tmp_path)
+    with pytest.raises(BadInput, match="cannot use device 'gpu'"):
+        load_folder(tmp_path, device="gpu")
 
 
 class Broken(agentgym.TextEnv):

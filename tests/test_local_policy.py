@@ -250,6 +250,15 @@ def test_the_same_seed_gives_the_same_trajectories_whatever_the_timing(model, to
     assert {t.failure for t in first} == {None}
 
 
+def test_the_first_batch_waits_for_everyone(model, tokenizer):
+    sizes = []
+    model.register_forward_pre_hook(
+        lambda _, __, options: sizes.append(len(options["input_ids"])), with_kwargs=True
+    )
+    play(model, tokenizer, seed=1, concurrency=7, group_size=1)
+    assert sizes[0] == 7
+
+
 def test_more_sessions_than_fit_a_batch_all_make_progress(model, tokenizer):
     """Nobody waits until others have played to their end."""
     policy = LocalPolicy(model, tokenizer, max_batch=4, patience=30.0)
@@ -323,7 +332,8 @@ def test_a_session_that_was_left_behind_is_served_when_it_asks_again(model, toke
     assert both["a"].ids == both["b"].ids == alone.ids
 
 
-def test_cancelling_one_request_leaves_the_others_served(model, tokenizer):
+@pytest.mark.parametrize("names", [("impatient", *"123"), (*"123", "impatient")])
+def test_cancelling_one_request_leaves_the_others_served(model, tokenizer, names):
     """The longest answer of a batch is given up half-way; the batch is not."""
     policy = LocalPolicy(model, tokenizer, patience=30.0)
 
@@ -336,11 +346,11 @@ def test_cancelling_one_request_leaves_the_others_served(model, tokenizer):
                 if name == "impatient":
                     with anyio.move_on_after(0.02) as clock:
                         await ask(policy, name, max_tokens=450)
-                    assert clock.cancelled_caught
+                    assert clock.cancelled_caught == (name == names[0])
                 answers[name] = await ask(policy, name, max_tokens=60)
 
         async with anyio.create_task_group() as tasks:
-            for name in ("impatient", "1", "2", "3"):  # the last to ask runs the batch for all
+            for name in names:  # the last to ask runs the batch for all, and cannot leave it
                 tasks.start_soon(play, name)
             await anyio.sleep(0.01)
             everyone_is_in.set()

@@ -205,6 +205,18 @@ def test_logprobs_and_entropies_equal_a_plain_forward_pass(model, temperature):
         assert not found[i, len(row) :].any()
 
 
+def test_a_prompt_may_be_one_token_and_what_nothing_precedes_has_no_logprob(model):
+    short, bare = Row(0), Row(1)
+    short.add_context([9])
+    for row in (short, bare):
+        row.add_sampled([10, 20, 30], [0.0] * 3, 1.0)
+    with torch.no_grad():
+        found, _ = logprobs(model, one_batch([short, bare]))
+    by_length = dict(zip((3, 4), found, strict=True))
+    assert by_length[4].tolist() == pytest.approx(full_forward(model, short, 1.0)[1], abs=1e-5)
+    assert by_length[3][:3].tolist() == pytest.approx(full_forward(model, bare, 1.0)[1], abs=1e-5)
+
+
 @pytest.mark.parametrize("context", [FullHistory(), Window(turns=1)], ids=lambda c: c.kind)
 @pytest.mark.parametrize("temperature", [0.7, 1.0])
 def test_what_the_policy_sampled_is_what_the_learner_sees(model, tokenizer, context, temperature):
@@ -243,7 +255,7 @@ def test_one_row_for_a_trajectory_is_one_row_for_each_step(model, aggregation):
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 def test_micro_batches_add_up_to_one_big_batch(model, aggregation):
     rows = on_policy(model, some_rows())
-    objective = PPOClip(aggregation=aggregation, entropy_coef=0.01)
+    objective = PPOClip(aggregation=aggregation, entropy_coef=0.01, max_length=64)
     big = gradient(model, rows, objective=objective, micro_tokens=10**6)
     for micro_tokens in (1, 25, 60):
         small = gradient(model, rows, objective=objective, micro_tokens=micro_tokens)
@@ -326,7 +338,7 @@ def test_a_loss_that_is_not_a_number_leaves_the_weights_and_says_so(model, broke
     bad = deepcopy(rows)
     at = bad[2].mask.index(True)
     bad[2].advantages[at] = broken
-    with pytest.raises(AgentGymError, match=r"weights are unchanged"):
+    with pytest.raises(AgentGymError, match=r"it was not made"):
         learner.reinforce(bad, PPOClip(), temperature=1.0, lr=1e-3, seed=0)
     after = learner.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)

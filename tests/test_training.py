@@ -15,6 +15,7 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
+from transformers import AutoTokenizer, Gemma2Config, Gemma2ForCausalLM
 
 import agentgym
 from agentgym.errors import AgentGymError, BadInput
@@ -24,6 +25,7 @@ from agentgym_trainers.engine.experience import TaskOrder
 from agentgym_trainers.engine.loop import train
 from agentgym_trainers.engine.metrics import read
 from agentgym_trainers.engine.progress import Display
+from agentgym_trainers.engine.run_folder import locked
 
 SMALL = """
 steps = 4
@@ -33,12 +35,13 @@ kwargs = { level = "easy", products = 60 }
 width = 32
 layers = 1
 [warm_start]
-demonstrations = 40
-epochs = 2
+demonstrations = 60
+epochs = 3
 batch_tokens = 768
 [algorithm]
 name = "gigpo"
 group_size = 4
+objective = { entropy_coef = 0.01 }
 [rollout]
 groups = 2
 sampling = { max_tokens = 8 }
@@ -267,11 +270,51 @@ def test_it_trains_with_a_window_of_the_past(config_file: Path, tmp_path: Path) 
     assert [step.segment for step in trajectory.steps] == list(range(len(trajectory.steps)))
 
 
-def test_a_policy_that_the_learner_cannot_follow_is_refused(
-    config_file: Path, tmp_path: Path
+def test_a_model_that_the_learner_cannot_follow_is_refused(
+    config_file: Path, whole: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(AgentGymError, match="disagree about the sampled tokens.*top_p"):
-        run(config_file, tmp_path / "filtered", "--rollout.sampling.top_k=2", "--steps=1")
+    """Gemma 2 squashes its logits after the head, which the learner does not do."""
+    tokenizer = AutoTokenizer.from_pretrained(whole / "start")
+    squashed = Gemma2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        head_dim=32,
+        final_logit_softcapping=0.1,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    Gemma2ForCausalLM(squashed).save_pretrained(tmp_path / "gemma")
+    tokenizer.save_pretrained(tmp_path / "gemma")
+    with pytest.raises(AgentGymError, match="disagree about the sampled tokens"):
+        run(
+            config_file,
+            tmp_path / "run",
+            f"--model.path={tmp_path / 'gemma'}",
+            "--warm_start.demonstrations=0",
+            "--steps=1",
+        )
+
+
+def test_a_prompt_that_never_fits_stops_the_run(config_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(AgentGymError, match="does not fit into the model's 16 tokens"):
+        run(
+            config_file,
+            tmp_path / "run",
+            "--model.context=16",
+            "--warm_start.demonstrations=0",
+            "--steps=1",
+        )
+
+
+def test_two_processes_do_not_train_in_one_folder(config_file: Path, tmp_path: Path) -> None:
+    with (
+        locked(tmp_path / "run"),
+        pytest.raises(BadInput, match="another process is training"),
+    ):
+        run(config_file, tmp_path / "run")
 
 
 def test_it_imitates_any_file_of_trajectories(

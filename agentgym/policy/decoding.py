@@ -110,8 +110,8 @@ def sample(model: Any, rows: Sequence[Row], stop_ids: frozenset[int]) -> Iterato
 def _draw(rows: Sequence[Row], logits: Tensor) -> Tensor:
     """Draw one token a row by inverting the cumulative distribution at the row's own uniform."""
     sampling = [row.sampling for row in rows]
-    temperature = logits.new_tensor([s.temperature or 1.0 for s in sampling])
-    logprobs = torch.log_softmax(logits.float() / temperature[:, None].float(), dim=-1)
+    temperature = torch.tensor([s.temperature or 1.0 for s in sampling], device=logits.device)
+    logprobs = torch.log_softmax(logits.float() / temperature[:, None], dim=-1)
     if any(s.top_k or s.top_p < 1 for s in sampling):
         logprobs = _filter(logprobs, sampling)
     probs = logprobs.double().exp()

@@ -59,7 +59,8 @@ class LocalPolicy:
             patience: seconds that a batch waits for a session that is busy with its environment.
         """
         self.model = model
-        self.renderer = ChatTemplate(tokenizer)
+        ends = getattr(model.generation_config, "eos_token_id", None)
+        self.renderer = ChatTemplate(tokenizer, ends if isinstance(ends, list) else [ends])
         self.max_context: int | None = getattr(model.config, "max_position_embeddings", None)
         self.max_batch, self.patience = max_batch, patience
         self.weight_version = 0
@@ -72,15 +73,13 @@ class LocalPolicy:
         self._changed = anyio.Event()
 
     @classmethod
-    def from_folder(
-        cls, folder: str | Path, *, device: str = "cpu", dtype: str = "float32", **options: Any
-    ) -> Self:
+    def from_folder(cls, folder: str | Path, *, device: str = "cpu", **options: Any) -> Self:
         """Load a model folder as ``save_pretrained`` writes it.
 
         Raises:
             BadInput: the folder lacks a model or a tokenizer.
         """
-        model, tokenizer = load_folder(folder, device=device, dtype=dtype)
+        model, tokenizer = load_folder(folder, device=device)
         return cls(model, tokenizer, **options)
 
     def updated(self, weight_version: int) -> None:
@@ -179,13 +178,11 @@ class LocalPolicy:
             self._wake()
 
 
-def load_folder(
-    folder: str | Path, *, device: str = "cpu", dtype: str = "float32"
-) -> tuple[Any, Any]:
-    """Model and tokenizer of a local folder; nothing is downloaded.
+def load_folder(folder: str | Path, *, device: str = "cpu") -> tuple[Any, Any]:
+    """Model (float32) and tokenizer of a local folder; nothing is downloaded.
 
     Raises:
-        BadInput: the folder lacks a model or a tokenizer.
+        BadInput: the folder lacks a model or a tokenizer, or there is no such device.
     """
     folder = Path(folder)
     if not (folder / "config.json").is_file():
@@ -198,8 +195,21 @@ def load_folder(
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=getattr(torch, dtype)
+            folder, local_files_only=True, dtype=torch.float32
         )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise BadInput(f"cannot load the model in {folder}: {error}") from error
-    return model.to(device).eval(), tokenizer
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise BadInput(f"cannot load the model in {folder}: {reason}") from error
+    return put(model, device).eval(), tokenizer
+
+
+def put(model: Any, device: str) -> Any:
+    """Move a model to a device.
+
+    Raises:
+        BadInput: torch cannot use it.
+    """
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as error:  # the CPU build of torch asserts
+        raise BadInput(f"cannot use device {device!r}: {error}") from error

@@ -28,7 +28,8 @@ class ScriptedPolicy:
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Completion:  # noqa: ARG002
         """See :class:`agentgym.policy.Policy`."""
-        return Completion(text=await anyio.to_thread.run_sync(self.function, prompt))
+        text = await anyio.to_thread.run_sync(self.function, prompt, abandon_on_cancel=True)
+        return Completion(text=text)
 
 
 def _random_action(prompt: Prompt) -> str:

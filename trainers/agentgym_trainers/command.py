@@ -51,8 +51,9 @@ def train(
     before, after = run(train_run, settings)
     table = Table("held out", "before", "after", "difference, paired by task", title="success")
     for kind, episodes in after.items():
-        first, last = Report.of(before[kind]).success, Report.of(episodes).success
-        table.add_row(kind, str(first), str(last), str(compare(before[kind], episodes)))
+        if kind in before:  # unless its file was deleted since
+            first, last = Report.of(before[kind]).success, Report.of(episodes).success
+            table.add_row(kind, str(first), str(last), str(compare(before[kind], episodes)))
     console = Console()
     console.print(table)
     console.print(f"everything is in {settings.run_dir}", highlight=False)

@@ -45,8 +45,6 @@ class ModelConfig(Table):
     demonstrations, so that nothing is downloaded."""
     device: str = "cpu"
     """cpu, cuda, cuda:1, ..."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of weights and computation."""
     vocabulary: Positive = 1024
     """Tokens of the tiny model's tokenizer, at most."""
     width: Positive = 128
@@ -96,6 +94,16 @@ class RolloutConfig(Table):
     dynamic_batches: Positive = 10
     """Most batches to draw before taking what is there."""
 
+    @field_validator("sampling")
+    @classmethod
+    def _whole_distribution(cls, sampling: Sampling) -> Sampling:
+        if sampling.temperature == 0 or sampling.top_p < 1 or sampling.top_k:
+            raise ValueError(
+                "training samples from the whole distribution: temperature > 0, top_p = 1, "
+                "top_k = 0 (evaluation.sampling is free)"
+            )
+        return sampling
+
 
 class OptimizerConfig(Table):
     """AdamW."""
@@ -129,8 +137,8 @@ class EvaluationConfig(Table):
     """Held-out tasks, the first of the split."""
     samples: Positive = 1
     """Sampled episodes of each task; more give pass@k."""
-    sampling: Sampling = Sampling()
-    """How sampled episodes are drawn; greedy ones are evaluated besides."""
+    sampling: Sampling | None = None
+    """How sampled episodes are drawn, by default as in training; greedy ones come besides."""
 
 
 class CheckpointConfig(Table):
@@ -147,7 +155,7 @@ class TrainConfig(Table):
 
     run_dir: Path = Path("runs/train")
     """Everything the run leaves; a run that finds its own checkpoints here goes on."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Same seed, config and machine: same run."""
     steps: Annotated[int, Field(ge=0)] = 100
     """Training steps."""
@@ -165,14 +173,6 @@ class TrainConfig(Table):
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
 
-    @field_validator("algorithm", mode="before")
-    @classmethod
-    def _find_algorithm(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            name = str(value.get("name", "grpo"))
-            return validate(algorithm_class(name), value, f"[algorithm] {name}")
-        return value
-
 
 def load(path: Path, arguments: list[str]) -> TrainConfig:
     """Read a config file, with overrides from the command line.
@@ -180,4 +180,8 @@ def load(path: Path, arguments: list[str]) -> TrainConfig:
     Raises:
         BadInput: something in it is wrong; the message names each wrong key.
     """
-    return validate(TrainConfig, override(read_toml(path), arguments), str(path))
+    tables = override(read_toml(path), arguments)
+    if isinstance(settings := tables.get("algorithm"), dict):
+        algorithm = algorithm_class(str(settings.get("name", "grpo")))
+        tables["algorithm"] = validate(algorithm, settings, f"{path}, [algorithm]")
+    return validate(TrainConfig, tables, str(path))

@@ -8,10 +8,10 @@
 Everything is masked: a token that the policy did not sample has no loss and no gradient.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 Aggregation = Literal[
@@ -43,6 +43,12 @@ class PPOClip(BaseModel):
     """The estimator of that divergence."""
     entropy_coef: float = 0.0
     """Weight of the entropy bonus."""
+
+    @model_validator(mode="after")
+    def _has_its_divisor(self) -> Self:
+        if self.aggregation == "seq-mean-token-sum-norm" and self.max_length is None:
+            raise ValueError("seq-mean-token-sum-norm divides by max_length, which must be set")
+        return self
 
 
 def ppo_clip(

@@ -65,19 +65,28 @@ def save(folder: Path, model: Any, tokenizer: Any, optimizer: Any, state: State,
             f"cannot save checkpoint {target}: {error}. Earlier checkpoints are untouched; free "
             "some space and run the same command again to go on from the last one"
         ) from error
-    for old in _checkpoints(folder)[:-keep]:
+    older = [old for old in _checkpoints(folder) if old != target]
+    for old in older[: len(older) - (keep - 1)]:
         shutil.rmtree(old)
     return target
 
 
 def newest(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole; damaged ones are named in a warning and passed over."""
+    """The newest checkpoint that is whole; damaged ones are named in a warning and passed over.
+
+    Raises:
+        AgentGymError: there are checkpoints, and all of them are damaged.
+    """
     for checkpoint in reversed(_checkpoints(folder)):
         damage = _damage(checkpoint)
         if damage is None:
             return checkpoint
         warnings.warn(
             f"checkpoint {checkpoint} is damaged ({damage}); using the one before", stacklevel=2
+        )
+    if _checkpoints(folder):
+        raise AgentGymError(
+            f"every checkpoint in {folder} is damaged; delete that folder to start the run over"
         )
     return None
 
@@ -103,10 +112,10 @@ def _files(folder: Path) -> list[Path]:
 def _damage(checkpoint: Path) -> str | None:
     try:
         sums = json.loads((checkpoint / MANIFEST).read_bytes())
-        for name, expected in sums.items():
+        for name, expected in dict(sums).items():
             if _sha256(checkpoint / name) != expected:
                 return f"{name} has changed"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         return str(error)
     return None
 

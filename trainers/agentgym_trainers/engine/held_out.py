@@ -45,7 +45,8 @@ async def held_out(
                 f"eval/{kind}/success_high": report.success.high,
                 f"eval/{kind}/reward": report.reward.mean,
                 f"eval/{kind}/steps": report.steps,
-            },
+            }
+            | {f"eval/{kind}/pass@{k}": rate.mean for k, rate in report.pass_at_k.items()},
         )
     return episodes
 
@@ -56,10 +57,18 @@ def saved(run_dir: Path, step: int) -> Episodes:
     return {kind: list(read_jsonl(file)) for kind, file in files.items() if file.exists()}
 
 
+def forget_after(run_dir: Path, step: int) -> None:
+    """Delete what was evaluated after ``step``: those weights are about to be made anew."""
+    for file in (run_dir / "evaluations").glob("step-*.jsonl"):
+        if int(file.name.split("-")[1]) > step:
+            file.unlink()
+
+
 async def _play(
     config: TrainConfig, policy: Policy, tasks: Sequence[Task], kind: str, display: Display
 ) -> list[Trajectory]:
-    samples, sampling = config.evaluation.samples, config.evaluation.sampling
+    samples = config.evaluation.samples
+    sampling = config.evaluation.sampling or config.rollout.sampling
     if kind == "greedy":
         samples, sampling = 1, sampling.model_copy(update={"temperature": 0.0})
     with display.stage(f"eval {kind}", len(tasks) * samples) as stage:

@@ -26,7 +26,8 @@ class Learner:
         """Take a model.
 
         Args:
-            model: trained in place; a policy may sample from the same object between updates.
+            model: trained in place, without dropout, so that what is trained is what sampled; a
+                policy may sample from the same object between updates.
             config: optimiser and batch sizes.
             reference: a frozen copy for the KL term; None when there is none.
         """
@@ -115,7 +116,7 @@ class Learner:
             ``loss``, ``grad_norm`` and every sum of ``loss`` divided by the number of tokens.
 
         Raises:
-            AgentGymError: loss or gradient is not finite; the weights stay as they were.
+            AgentGymError: loss or gradient is not finite; the update is not made.
         """
         width = max(map(len, rows))
         mask = torch.zeros(len(rows), width, dtype=torch.bool)
@@ -131,7 +132,6 @@ class Learner:
         sums: dict[str, float] = defaultdict(float)
         total = 0.0
         self.optimizer.zero_grad()  # an update that was interrupted may have left some
-        self.model.train()
         try:
             for batch in micro_batches(rows, cut, self.config.micro_tokens, str(self.model.device)):
                 new, entropy = logprobs(self.model, batch, temperature)
@@ -142,14 +142,13 @@ class Learner:
                 for name, amount in measured.items():
                     sums[name] += amount.item()
         finally:
-            self.model.eval()
-        norm = float(
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
-        )
+            norm = float(
+                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+            )
         if not (math.isfinite(total) and math.isfinite(norm)):
             self.optimizer.zero_grad()
             raise AgentGymError(
-                f"the update has loss {total} and gradient norm {norm}; weights are unchanged. "
+                f"the update has loss {total} and gradient norm {norm}; it was not made. "
                 "A lower learning rate or a KL term usually cures it"
             )
         for group in self.optimizer.param_groups:

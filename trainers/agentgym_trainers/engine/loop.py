@@ -8,6 +8,7 @@ run's seed and the step, so a run that was killed goes on as if nothing had happ
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,13 @@ from agentgym.trajectory import write_jsonl
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.engine import checkpoint
 from agentgym_trainers.engine.experience import Experience, TaskOrder, gather
-from agentgym_trainers.engine.held_out import Episodes, held_out, saved
+from agentgym_trainers.engine.held_out import Episodes, forget_after, held_out, saved
 from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.metrics import Metrics
 from agentgym_trainers.engine.plot import learning_curve
 from agentgym_trainers.engine.progress import Display
 from agentgym_trainers.engine.rows import rows_of
-from agentgym_trainers.engine.run_folder import open_run
+from agentgym_trainers.engine.run_folder import locked, record, require_same
 from agentgym_trainers.engine.start import start
 
 LARGEST_MISMATCH = 1e-3
@@ -63,7 +64,8 @@ async def train(config: TrainConfig, display: Display | None = None) -> tuple[Ep
             saved stays, and the same command goes on from it.
     """
     try:
-        return await _train(config, display or Display())
+        with locked(config.run_dir):
+            return await _train(config, display or Display())
     except OSError as error:
         raise AgentGymError(
             f"the run in {config.run_dir} stopped: {error}. What was saved is whole; when the "
@@ -73,6 +75,14 @@ async def train(config: TrainConfig, display: Display | None = None) -> tuple[Ep
 
 async def _train(config: TrainConfig, display: Display) -> tuple[Episodes, Episodes]:
     run = await _open(config, display)
+    try:
+        return await _go_on(run)
+    finally:
+        run.metrics.close()
+
+
+async def _go_on(run: Run) -> tuple[Episodes, Episodes]:
+    config, display = run.config, run.display
     before = await _evaluate(run) if run.state.step == 0 else {}
     label = config.algorithm.name
     with display.stage(label, config.steps, done=run.state.step) as stage:
@@ -88,7 +98,6 @@ async def _train(config: TrainConfig, display: Display) -> tuple[Episodes, Episo
                 await _evaluate(run)
     after = await _evaluate(run)
     before = before or saved(run.folder, 0)
-    run.metrics.close()
     picture = learning_curve(run.folder, f"{config.env.id} {config.env.kwargs}, {label}")
     display.say(f"learning curve: {picture}")
     return before, after
@@ -111,25 +120,22 @@ async def _open(config: TrainConfig, display: Display) -> Run:
         if not tasks[split]:
             raise BadInput(f"{config.env.id} has no tasks in its split {split!r}")
     env.close()
-    folder = open_run(config)
+    folder = config.run_dir
+    require_same(config)
     newest = checkpoint.newest(folder / "checkpoints")
     if newest is None:
-        model, tokenizer = await start(config, tasks[config.env.train_split], display)
+        train_tasks = tasks[config.env.train_split]
+        model, tokenizer = await start(config, train_tasks, env.tools, display)
         model.save_pretrained(folder / "start")
         tokenizer.save_pretrained(folder / "start")
         state = checkpoint.State()
     else:
-        settings = config.model
-        model, tokenizer = load_folder(
-            newest / "model", device=settings.device, dtype=settings.dtype
-        )
+        model, tokenizer = load_folder(newest / "model", device=config.model.device)
         state = checkpoint.read_state(newest)
         display.say(f"going on from {newest}")
     reference = None
     if config.algorithm.objective.kl_coef:
-        reference, _ = load_folder(
-            folder / "start", device=config.model.device, dtype=config.model.dtype
-        )
+        reference, _ = load_folder(folder / "start", device=config.model.device)
     learner = Learner(model, config.optimizer, reference)
     if newest is not None:
         checkpoint.read_optimizer(newest, learner.optimizer)
@@ -151,6 +157,8 @@ async def _open(config: TrainConfig, display: Display) -> Run:
         state=state,
         metrics=Metrics(folder, state.step),
     )
+    record(config)
+    forget_after(folder, state.step)
     if newest is None:
         _save(run)
     return run
@@ -163,6 +171,13 @@ async def _train_step(run: Run) -> dict[str, float]:
     gathered = time.perf_counter()
     write_jsonl(run.folder / "trajectories" / f"step-{step:06d}.jsonl", experience.played)
     numbers = _describe(experience)
+    if not any(t.steps for t in experience.played):
+        raise AgentGymError(
+            f"no episode of training step {step} has a single step; they ended by "
+            f"{Counter(str(t.stop_reason) for t in experience.played).most_common()}. `context` "
+            f"means that the first prompt does not fit into the model's {run.policy.max_context} "
+            "tokens"
+        )
     if experience.learnt_from:
         steps = Steps.of(experience.learnt_from)
         advantages = config.algorithm.advantages(steps)
@@ -177,7 +192,7 @@ async def _train_step(run: Run) -> dict[str, float]:
                 seed=derive_seed(config.seed, "minibatches", step),
             )
         )
-        _require_agreement(config, learnt["mismatch"])
+        _require_agreement(learnt["mismatch"])
         numbers |= {f"update/{name}": value for name, value in learnt.items()}
         numbers["update/advantage_abs"] = float(np.abs(advantages).mean())
         numbers["seconds/credit"] = credited - gathered
@@ -196,13 +211,13 @@ async def _train_step(run: Run) -> dict[str, float]:
     return numbers
 
 
-def _require_agreement(config: TrainConfig, mismatch: float) -> None:
-    """In float32, policy and learner must give the sampled tokens the same logprobs."""
-    if config.model.dtype == "float32" and mismatch > LARGEST_MISMATCH:
+def _require_agreement(mismatch: float) -> None:
+    """Policy and learner must give the sampled tokens the same logprobs."""
+    if mismatch > LARGEST_MISMATCH:
         raise AgentGymError(
             f"policy and learner disagree about the sampled tokens: mean |difference| of their "
-            f"logprobs is {mismatch:.2g}. Train with top_p = 1 and top_k = 0; if they are, this "
-            "model transforms its logits in a way that engine/learner.py does not know"
+            f"logprobs is {mismatch:.2g}. This model transforms its logits in a way that "
+            "engine/learner.py does not know, and cannot be trained here"
         )
 
 

@@ -16,6 +16,7 @@ from agentgym.algorithm import Floats
 from agentgym.context import Context, Turn
 from agentgym.errors import BadInput
 from agentgym.renderer import Renderer, Transcript
+from agentgym.tooling import Tool
 from agentgym.trajectory import Trajectory
 
 
@@ -83,7 +84,10 @@ def rows_of(trajectories: Sequence[Trajectory], advantages: Floats) -> list[Row]
 
 
 def demonstration_rows(
-    trajectories: Sequence[Trajectory], renderer: Renderer, context: Context
+    trajectories: Sequence[Trajectory],
+    renderer: Renderer,
+    context: Context,
+    tools: Sequence[Tool] = (),
 ) -> list[Row]:
     """Rows that imitate the actions of recorded episodes, whoever played them.
 
@@ -91,7 +95,7 @@ def demonstration_rows(
     """
     rows = []
     for number, trajectory in enumerate(trajectories):
-        transcript = Transcript(renderer)
+        transcript = Transcript(renderer, tools)
         turns: list[Turn] = []
         segment = None
         for step in trajectory.steps:

@@ -7,30 +7,58 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tomli_w
+from filelock import FileLock, Timeout
 
 from agentgym.config import read_toml
 from agentgym.errors import AgentGymError, BadInput
 from agentgym_trainers.config import TrainConfig
 
 PACKAGES = ("agentgym-lab", "gymnasium", "numpy", "torch", "transformers")
-MAY_CHANGE = ("run_dir", "steps", "sampled_tokens")  # more of them lengthen a run
+MAY_CHANGE = (
+    "run_dir",
+    *("steps", "sampled_tokens"),  # more of them lengthen a run
+    *("model.device", "optimizer.micro_tokens", "rollout.max_failures", "evaluation.every"),
+    *("checkpoint.every", "checkpoint.keep"),
+)
 
 
-def open_run(config: TrainConfig) -> Path:
-    """Make the run folder, or check that the run in it has these settings.
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run folder, so that no other process trains in it; a kill lets go of it.
 
     Raises:
-        BadInput: the folder holds a run with other settings; each is named.
-        AgentGymError: the folder cannot be written.
+        BadInput: another process holds it.
+        AgentGymError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise BadInput(f"another process is training in {folder}") from None
+    except OSError as error:
+        raise AgentGymError(f"cannot write the run folder {folder}: {error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def require_same(config: TrainConfig) -> None:
+    """Check that the run in the folder, if it has begun, has these settings.
+
+    Raises:
+        BadInput: it has others; each is named.
     """
     folder = config.run_dir
     tables = config.model_dump(mode="json", exclude_none=True)
-    if (folder / "config.toml").exists():
+    if list(folder.glob("checkpoints/step-*")):
         former = read_toml(folder / "config.toml")
         changed = [
             f"{key}: {old!r} there, {new!r} now"
@@ -42,13 +70,18 @@ def open_run(config: TrainConfig) -> Path:
                 f"{folder} holds a run with other settings:\n  " + "\n  ".join(changed) + "\n"
                 "choose another run_dir, or delete that folder to start over"
             )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.toml").write_text(tomli_w.dumps(tables))
-        (folder / "versions.json").write_text(json.dumps(versions(), indent=1))
-    except OSError as error:
-        raise AgentGymError(f"cannot write the run folder {folder}: {error}") from error
-    return folder
+
+
+def record(config: TrainConfig) -> None:
+    """Write down the config as used and what the run is made with, each whole or not at all."""
+    texts = {
+        "config.toml": tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)),
+        "versions.json": json.dumps(versions(), indent=1),
+    }
+    for name, text in texts.items():
+        partial = config.run_dir / f"{name}.partial"
+        partial.write_text(text)
+        partial.replace(config.run_dir / name)
 
 
 def versions() -> dict[str, str]:

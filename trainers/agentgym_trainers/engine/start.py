@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import anyio.to_thread
-import torch
 
 from agentgym.env import Task
 from agentgym.errors import BadInput
-from agentgym.policy.local import load_folder
-from agentgym.renderer import ChatTemplate
+from agentgym.policy.local import LocalPolicy, load_folder, put
 from agentgym.seeding import derive_seed
+from agentgym.tooling import Tool
 from agentgym_trainers import warm_start
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.engine.learner import Learner
@@ -21,7 +20,9 @@ from agentgym_trainers.engine.rows import demonstration_rows
 from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
 
 
-async def start(config: TrainConfig, tasks: Sequence[Task], display: Display) -> tuple[Any, Any]:
+async def start(
+    config: TrainConfig, tasks: Sequence[Task], tools: Sequence[Tool], display: Display
+) -> tuple[Any, Any]:
     """Model and tokenizer, on the run's device."""
     episodes = await warm_start.demonstrations(config, tasks)
     settings = config.model
@@ -34,23 +35,27 @@ async def start(config: TrainConfig, tasks: Sequence[Task], display: Display) ->
             layers=settings.layers,
             context=settings.context,
             seed=derive_seed(config.seed, "model"),
-        ).to(settings.device, getattr(torch, settings.dtype))
+        )
+        model = put(model, settings.device)
     else:
-        model, tokenizer = load_folder(settings.path, device=settings.device, dtype=settings.dtype)
+        model, tokenizer = load_folder(settings.path, device=settings.device)
     if episodes:
-        rows = demonstration_rows(episodes, ChatTemplate(tokenizer), config.context)
-        longest = model.config.max_position_embeddings
-        rows = [row for row in rows if len(row) <= longest]
-        if not rows:
+        policy = LocalPolicy(model, tokenizer)
+        rows = demonstration_rows(episodes, policy.renderer, config.context, tools)
+        longest = policy.max_context or max(map(len, rows))
+        fitting = [row for row in rows if len(row) <= longest]
+        if not fitting:
             raise BadInput(f"every demonstration is longer than the model's {longest} tokens")
         success = sum(t.success for t in episodes) / len(episodes)
         display.say(f"imitating {len(episodes)} demonstrations, {success:.0%} of them successful")
+        if len(fitting) < len(rows):
+            display.say(f"{len(rows) - len(fitting)} rows longer than {longest} are left out")
         learner = Learner(model, config.optimizer)
         seed = derive_seed(config.seed, "warm start")
-        with display.stage("warm start", warm_start.updates(rows, config.warm_start)) as stage:
+        with display.stage("warm start", warm_start.updates(fitting, config.warm_start)) as stage:
 
             def imitate() -> None:
-                for numbers in warm_start.imitate(learner, rows, config.warm_start, seed):
+                for numbers in warm_start.imitate(learner, fitting, config.warm_start, seed):
                     stage.advance(f"loss {numbers['loss']:.3f}")
 
             await anyio.to_thread.run_sync(imitate)
