@@ -74,7 +74,9 @@ class ChatTemplate:
         if tokenizer.eos_token_id is None:
             raise BadInput(f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-turn token")
         self.tokenizer = tokenizer
-        self.stop_ids = frozenset({int(tokenizer.eos_token_id), *(i for i in stop_ids if i)})
+        self.stop_ids = frozenset(
+            {int(tokenizer.eos_token_id), *(i for i in stop_ids if i is not None)}
+        )
         asked: Message = {"role": "user", "content": "?"}
         answered: Message = {"role": "assistant", "content": PLACEHOLDER}
         tail = self._text([asked, answered, asked], ()).partition(PLACEHOLDER)[2]

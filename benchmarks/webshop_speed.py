@@ -10,6 +10,7 @@ import time
 
 import agentgym
 from agentgym_envs.webshop.env import WebShop
+from agentgym_envs.webshop.levels import LEVELS
 
 STEPS = 50_000
 SEARCHES = 3_000
@@ -47,7 +48,7 @@ def new_searches(env: WebShop, count: int) -> float:
 def main() -> None:
     """Measure and print."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    for level in ("easy", "medium", "hard", "full"):
+    for level in LEVELS:
         start = time.perf_counter()
         env = agentgym.make("agentgym/WebShop-v0", level=level)
         opened = time.perf_counter() - start

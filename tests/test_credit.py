@@ -225,7 +225,12 @@ def test_repeated_visits_of_one_trajectory_compete():
 
 
 def test_the_invalid_penalty_falls_on_that_step_alone_and_after_discounting():
-    options = {"normalise": "mean", "invalid_penalty": 1.0, "gamma": 1.0}
+    options = {
+        "normalise": "mean",
+        "invalid_penalty": 1.0,
+        "gamma": 1.0,
+        "statistics": "trajectories",
+    }
     data = ("gggg", "aabb", ["x", "y", "x", "y"], [0.0, 4.0, 0.0, 4.0])
     found = gigpo(*data, [True, True, True, False], **options)
     # The step returns are 4, 4 at x and 4, 4 - 1 at y; the episode scores are 4, 4, 4, 3.

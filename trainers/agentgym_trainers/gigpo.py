@@ -74,15 +74,15 @@ def gigpo(
     gamma: float = 0.95,
     step_weight: float = 1.0,
     normalise: Normalise = "mean_std",
-    statistics: Statistics = "trajectories",
+    statistics: Statistics = "steps",
     invalid_penalty: float = 0.1,
     similarity: float | None = None,
 ) -> Floats:
     """Two-level advantages from plain columns of N steps.
 
     >>> gigpo("ggggg", "AABBB", ["s0", "s1", "s0", "s0", "s1"], [0, 10, 0, 0, 0],
-    ...       normalise="mean", step_weight=1.0).round(3).tolist()
-    [11.333, 10.0, -8.167, -8.167, -10.0]
+    ...       normalise="mean").round(3).tolist()
+    [12.333, 11.0, -7.167, -7.167, -9.0]
 
     Args:
         group, trajectory, reward, valid, normalise, statistics: as in :func:`grpo`.
@@ -126,8 +126,9 @@ class GiGPO(GroupRelative):
     """Weight of the step level against the episode level."""
     normalise: Normalise = "mean_std"
     """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
-    statistics: Statistics = "trajectories"
-    """What counts in an episode group's mean: each episode once, or each of its steps."""
+    statistics: Statistics = "steps"
+    """What counts in an episode group's mean: each of its steps, or each episode once. With a
+    penalty, ``steps`` is the safe one: penalised scores enter the deviation that divides them."""
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
     """Subtracted from score and return of a step whose action was invalid."""
     similarity: Annotated[float, Field(gt=0, lt=1)] | None = None

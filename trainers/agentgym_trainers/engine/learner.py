@@ -132,19 +132,17 @@ class Learner:
         sums: dict[str, float] = defaultdict(float)
         total = 0.0
         self.optimizer.zero_grad()  # an update that was interrupted may have left some
-        try:
-            for batch in micro_batches(rows, cut, self.config.micro_tokens, str(self.model.device)):
-                new, entropy = logprobs(self.model, batch, temperature)
-                losses, measured = loss(new, entropy, batch)
-                value = (losses * batch.weights).sum()
-                value.backward()  # type: ignore[no-untyped-call]
-                total += value.item()
-                for name, amount in measured.items():
-                    sums[name] += amount.item()
-        finally:
-            norm = float(
-                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
-            )
+        for batch in micro_batches(rows, cut, self.config.micro_tokens, str(self.model.device)):
+            new, entropy = logprobs(self.model, batch, temperature)
+            losses, measured = loss(new, entropy, batch)
+            value = (losses * batch.weights).sum()
+            value.backward()  # type: ignore[no-untyped-call]
+            total += value.item()
+            for name, amount in measured.items():
+                sums[name] += amount.item()
+        norm = float(
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        )
         if not (math.isfinite(total) and math.isfinite(norm)):
             self.optimizer.zero_grad()
             raise AgentGymError(
