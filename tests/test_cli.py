@@ -164,7 +164,8 @@ def test_replay(episodes, command, tmp_path):
     assert "gigpo" in out and "grpo" in out and "apart" in out
     assert re.search(r"gigpo against grpo: correlation 0\.\d\d, opposite signs in", out)
     assert png.read_bytes().startswith(b"\x89PNG")
-    settings = ("--set", "gigpo.step_weight=0", "--set", "gigpo.invalid_penalty=0")
+    off = ("gigpo.step_weight=0", "gigpo.invalid_penalty=0", "gigpo.statistics=trajectories")
+    settings = [part for setting in off for part in ("--set", setting)]
     code, out, _ = command("replay", episodes[0], *settings)
     assert "correlation 1.00" in out and "mean |difference| 0.000" in out
 
