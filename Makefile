@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-quickstart: $(VENV)/installed  ## install, then train and evaluate a small agent (about 5 minutes)
+quickstart: $(VENV)/installed  ## install, then train and evaluate a small agent (about 4 minutes)
 	$(BIN)/agentgym train examples/quickstart.toml
 
 test: $(VENV)/installed  ## install, then run every test
