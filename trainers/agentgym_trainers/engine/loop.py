@@ -76,17 +76,17 @@ async def train(config: TrainConfig, display: Display | None = None) -> tuple[Ep
 async def _train(config: TrainConfig, display: Display) -> tuple[Episodes, Episodes]:
     run = await _open(config, display)
     try:
-        return await _go_on(run)
+        return await _until_done(run)
     finally:
         run.metrics.close()
 
 
-async def _go_on(run: Run) -> tuple[Episodes, Episodes]:
+async def _until_done(run: Run) -> tuple[Episodes, Episodes]:
     config, display = run.config, run.display
     before = await _evaluate(run) if run.state.step == 0 else {}
     label = config.algorithm.name
     with display.stage(label, config.steps, done=run.state.step) as stage:
-        while _goes_on(run):
+        while _unfinished(run):
             numbers = await _train_step(run)
             stage.advance(
                 f"success {numbers['train/success']:.2f} [{numbers['train/success_low']:.2f}, "
@@ -94,7 +94,7 @@ async def _go_on(run: Run) -> tuple[Episodes, Episodes]:
                 f"{numbers['train/tokens_per_second']:.0f} tok/s"
             )
             every = config.evaluation.every
-            if every and run.state.step % every == 0 and _goes_on(run):
+            if every and run.state.step % every == 0 and _unfinished(run):
                 await _evaluate(run)
     after = await _evaluate(run)
     before = before or saved(run.folder, 0)
@@ -103,7 +103,7 @@ async def _go_on(run: Run) -> tuple[Episodes, Episodes]:
     return before, after
 
 
-def _goes_on(run: Run) -> bool:
+def _unfinished(run: Run) -> bool:
     budget = run.config.sampled_tokens
     spent = budget is not None and run.state.sampled_tokens >= budget
     return run.state.step < run.config.steps and not spent
@@ -206,7 +206,7 @@ async def _train_step(run: Run) -> dict[str, float]:
     numbers["train/sampled_tokens_so_far"] = run.state.sampled_tokens
     numbers["update/lr"] = _learning_rate(config, step)
     run.metrics.write(step, numbers)
-    if step % config.checkpoint.every == 0 or not _goes_on(run):
+    if step % config.checkpoint.every == 0 or not _unfinished(run):
         _save(run)
     return numbers
 
