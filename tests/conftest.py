@@ -1,8 +1,13 @@
 """Shared by the tests that need a model: one of a few thousand weights, with its own tokenizer."""
 
+import os
 from copy import deepcopy
 
 import pytest
+
+# Before torch is imported, and for processes that tests start: matrices this small are slower on
+# more threads, and runs are compared to the last bit, which depends on how many there are.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 TEXTS = [
     "You walk through a house. Answer with one word.",
@@ -17,11 +22,8 @@ TEXTS = [
 
 @pytest.fixture(scope="session")
 def _tiny():
-    import torch
-
     from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
 
-    torch.set_num_threads(1)  # matrices this small are slower on more
     tokenizer = tiny_tokenizer(TEXTS, vocabulary=320)
     return tiny_model(tokenizer, width=32, layers=2, context=512, seed=7), tokenizer
 

@@ -156,7 +156,7 @@ class TrainConfig(Table):
     run_dir: Path = Path("runs/train")
     """Everything the run leaves; a run that finds its own checkpoints here goes on."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Same seed, config and machine: same run."""
+    """Same seed, config, machine and number of threads: same run."""
     steps: Annotated[int, Field(ge=0)] = 100
     """Training steps."""
     sampled_tokens: Annotated[int, Field(ge=1)] | None = None
