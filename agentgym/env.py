@@ -81,8 +81,10 @@ class TextEnv(gymnasium.Env[str, str]):
     """The names that ``tasks`` accepts."""
 
     def tasks(self, split: str) -> Sequence[Task]:
-        """All tasks of a split, in an order that is the same on every machine."""
-        raise NotImplementedError(f"{type(self).__name__} must list its tasks")
+        """All tasks of a split, in an order that is the same on every machine; default: none."""
+        if split not in self.splits:
+            raise UnknownName("split", split, self.splits)
+        return ()
 
     def task(self, seed: int | None, options: Mapping[str, Any] | None) -> Task:
         """The task that ``reset(seed=seed, options=options)`` asks for; also seeds ``np_random``.
@@ -124,9 +126,9 @@ class TextEnv(gymnasium.Env[str, str]):
         """
         return None
 
-    def expert(self) -> str:
-        """The next action of a reference solution, from the current state."""
-        raise NotImplementedError(f"{type(self).__name__} has no expert")
+    def expert(self) -> str | None:
+        """The next action of a reference solution, from the current state; None: there is none."""
+        return None
 
     def actions(self) -> Sequence[str]:
         """Some actions that are possible now, for random policies; empty when not enumerable."""

@@ -14,7 +14,7 @@ import agentgym
 from agentgym.collection import EnvPool
 from agentgym.env import FreeText, Task, TextEnv
 from agentgym.episode import Limits
-from agentgym.errors import AgentGymError, BadInput, TooManyFailures
+from agentgym.errors import AgentGymError, BadInput, TooManyFailures, UnknownName
 from agentgym.policy import Completion
 from agentgym.policy.scripted import ScriptedPolicy, random_policy
 from agentgym.trajectory import (
@@ -632,3 +632,17 @@ def test_two_rollouts_of_one_name_are_refused_rather_than_mixed(model, tokenizer
     with pytest.raises(ExceptionGroup) as caught:
         agentgym.run(go)
     assert isinstance(caught.value.exceptions[0], AgentGymError)
+
+
+def test_an_environment_without_expert_or_tasks_says_so():
+    record = play(policy=agentgym.expert_policy())
+    assert record.failure.boundary == "policy"
+    assert "Counter has no expert" in record.failure.message
+
+    class Unfinished(TextEnv):
+        """Lists no tasks."""
+
+    with pytest.raises(BadInput, match="Unfinished has no train tasks to draw from"):
+        Unfinished().task(seed=0, options=None)
+    with pytest.raises(UnknownName, match="no split 'dev'"):
+        Unfinished().tasks("dev")

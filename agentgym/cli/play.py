@@ -72,12 +72,10 @@ def _ask(env: TextEnv) -> str | None:
                 if len(possible) > SHOWN:
                     typer.echo(f"... and {len(possible) - SHOWN} more")
             case "!":
-                try:
-                    answer = env.expert()
-                except NotImplementedError:
-                    typer.echo("this environment has no expert")
-                    continue
-                typer.secho(f"the expert: {answer}", fg="cyan")
-                return answer
+                action = env.expert()
+                if action is not None:
+                    typer.secho(f"the expert: {action}", fg="cyan")
+                    return action
+                typer.echo("this environment has no expert")
             case _:
                 return answer

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import anyio.to_thread
 
+from agentgym.errors import BadInput
 from agentgym.policy import Completion, Prompt, Sampling
 
 
@@ -53,6 +54,9 @@ def expert_policy(noise: float = 0.0) -> ScriptedPolicy:
     def act(prompt: Prompt) -> str:
         if noise and random.Random(f"{prompt.seed}/noise").random() < noise:
             return _random_action(prompt)
-        return prompt.env.expert()
+        action = prompt.env.expert()
+        if action is None:
+            raise BadInput(f"{type(prompt.env).__name__} has no expert: it does not write expert()")
+        return action
 
     return ScriptedPolicy(act)
