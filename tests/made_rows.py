@@ -1,0 +1,76 @@
+"""Rows made by hand, and what a plain forward pass says of them."""
+
+import random
+from copy import deepcopy
+
+import numpy as np
+import torch
+
+from agentgym.env import Task
+from agentgym.trajectory import Step, StopReason, Trajectory
+from agentgym_trainers.config import OptimizerConfig
+from agentgym_trainers.engine.learner import Learner
+from agentgym_trainers.engine.rows import micro_batches, rows_of
+
+TASK = Task(id="t", split="train")
+
+
+def sampled_step(rng, segment, *, prompt=3, tokens=2):
+    return Step(
+        observation="o",
+        action="a",
+        reward=0.0,
+        anchor="o",
+        segment=segment,
+        prompt_ids=[rng.randrange(6, 260) for _ in range(prompt)],
+        ids=[rng.randrange(6, 260) for _ in range(tokens)],
+        logprobs=[-rng.random() * 3 for _ in range(tokens)],
+    )
+
+
+def episode(rng, segments, **sizes):
+    return Trajectory(
+        id="e",
+        group="g",
+        task=TASK,
+        stop_reason=StopReason.TERMINATED,
+        steps=[sampled_step(rng, segment, **sizes) for segment in segments],
+    )
+
+
+def some_rows(count=6, seed=0, **changes):
+    """Rows of different lengths and advantages; trajectories 0 and 1 have two rows each."""
+    rng = random.Random(seed)
+    episodes = [episode(rng, [0, 0, 1] if n < 2 else [0] * (n + 1)) for n in range(count)]
+    advantages = [rng.uniform(-2, 2) for t in episodes for _ in t.steps]
+    rows = rows_of(episodes, np.array(advantages))
+    for row in rows:
+        vars(row).update(changes)
+    return rows
+
+
+def learner_of(model, **options):
+    return Learner(deepcopy(model), OptimizerConfig(**{"max_grad_norm": 1e9} | options))
+
+
+def on_policy(model, rows, temperature=1.0):
+    """The rows as if this model had sampled them."""
+    for row in rows:
+        _, found = full_forward(model, row, temperature)
+        row.logprobs = [x if own else 0.0 for x, own in zip(found, row.mask, strict=True)]
+    return rows
+
+
+def full_forward(model, row, temperature):
+    """Every logprob of a row from the whole vocabulary at every position, the plain way."""
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([row.ids])).logits[0] / temperature
+    whole = torch.log_softmax(logits, dim=-1)
+    follow = torch.tensor(row.ids[1:])
+    return whole, [0.0, *whole[:-1].gather(1, follow[:, None])[:, 0].tolist()]
+
+
+def one_batch(rows):
+    weights = [torch.ones(len(row)) for row in rows]
+    (batch,) = micro_batches(rows, weights, micro_tokens=10**9, device="cpu")
+    return batch
