@@ -175,10 +175,12 @@ class _Episode:
                     return StopReason.CONTEXT
             prompt = Prompt(
                 session=self.session,
-                name=f"{record.id}/{index}",
+                episode=record.id,
+                step=index,
                 seed=derive_seed(sampling_seed, index),
                 messages=messages,
                 ids=self.transcript.ids,
+                tools=self.env.tools,
                 env=self.env,
             )
             with self.crossing("environment", self.limits.env_timeout, index):
@@ -217,7 +219,8 @@ class _Episode:
             logprobs=list(completion.logprobs),
             entropies=list(completion.entropies),
             finish_reason=completion.finish_reason,
-            weight_version=completion.weight_version,
+            weight_versions=list(completion.weight_versions),
+            usage=completion.usage,
         )
 
 

@@ -15,7 +15,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, cast, get_type_hints
 
 import anyio
@@ -51,7 +51,7 @@ class Tool:
     arguments: type[BaseModel] = field(repr=False)
     """The pydantic model of the signature: validates what the model wrote."""
 
-    @property
+    @cached_property
     def schema(self) -> dict[str, Any]:
         """The function schema in the form that chat templates and OpenAI-style APIs take."""
         parameters = self.arguments.model_json_schema()

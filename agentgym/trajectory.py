@@ -41,6 +41,17 @@ class Failure(BaseModel):
     traceback: str = ""
 
 
+class Usage(BaseModel):
+    """What one request to a metered endpoint took."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    """In the currency of the prices that the policy was given."""
+
+
 class Step(BaseModel):
     """One decision: what was seen, what was sampled, what came of it."""
 
@@ -68,8 +79,10 @@ class Step(BaseModel):
     """Entropy of that distribution at each sampled id, in nats."""
     finish_reason: str = "stop"
     """``stop`` (end of turn) or ``length`` (token limit)."""
-    weight_version: int = 0
-    """Training steps that the policy's weights had behind them when this was sampled."""
+    weight_versions: list[int] = []
+    """For each sampled id, the training steps that the weights which sampled it had behind them."""
+    usage: Usage | None = None
+    """What a metered endpoint counted."""
     seconds: dict[str, float] = {}
     """Wall time by side: ``policy``, ``environment``."""
     info: dict[str, JsonValue] = {}
@@ -77,7 +90,7 @@ class Step(BaseModel):
 
     @model_validator(mode="after")
     def _one_logprob_per_id(self) -> Self:
-        for name in ("logprobs", "entropies"):
+        for name in ("logprobs", "entropies", "weight_versions"):
             values = getattr(self, name)
             if values and len(values) != len(self.ids):
                 raise ValueError(f"{len(values)} {name} for {len(self.ids)} sampled ids")

@@ -60,7 +60,7 @@ def says(*actions):
     """Says one thing after the other, then the last one again."""
 
     def act(prompt):
-        return actions[min(int(prompt.name.rpartition("/")[2]), len(actions) - 1)]
+        return actions[min(prompt.step, len(actions) - 1)]
 
     return ScriptedPolicy(act)
 

@@ -107,7 +107,7 @@ def test_a_group_shares_the_environments_seed_and_its_members_do_not_share_the_p
     seeds = {}
 
     def act(prompt):
-        seeds[prompt.name] = prompt.seed
+        seeds[prompt.episode, prompt.step] = prompt.seed
         return "win" if prompt.env.count else "go"
 
     groups = collect(ScriptedPolicy(act), group_size=3, tasks=[TASK, TASK], seed=5, label="run")

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from agentgym.context import Message
 from agentgym.env import TextEnv
 from agentgym.renderer import Renderer
+from agentgym.tooling import Tool
+from agentgym.trajectory import Usage
 
 
 class Sampling(BaseModel):
@@ -39,13 +41,17 @@ class Prompt:
 
     session: str
     """The open session that asks; its prompts usually extend each other."""
-    name: str
-    """Trajectory id and step, the same in every run with the same seed."""
+    episode: str
+    """The trajectory's id, the same in every run with the same seed."""
+    step: int
+    """The decision's place in it, from 0."""
     seed: int
     """Seeds this one completion."""
     messages: Sequence[Message]
     ids: Sequence[int]
     """The rendered messages; empty for policies without a renderer."""
+    tools: Sequence[Tool]
+    """What the environment offers; part of ``ids`` already."""
     env: TextEnv = field(repr=False)
     """For scripted policies, which may look at the state; a model is given ``messages`` only."""
 
@@ -61,7 +67,10 @@ class Completion:
     entropies: Sequence[float] = ()
     """In nats, shape as ``ids``."""
     finish_reason: Literal["stop", "length"] = "stop"
-    weight_version: int = 0
+    weight_versions: Sequence[int] = ()
+    """Version of the weights that sampled each id, shape as ``ids``."""
+    usage: Usage | None = None
+    """What a metered endpoint counted."""
 
 
 class Policy(Protocol):

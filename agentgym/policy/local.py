@@ -102,9 +102,8 @@ class LocalPolicy:
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Completion:
         """See :class:`agentgym.policy.Policy`."""
-        episode = prompt.name.rpartition("/")[0]
         last, cache = self._caches.get(prompt.session, ("", None))
-        if last != episode:
+        if last != prompt.episode:
             cache = None
         ticket = _Ticket(prompt, Row(list(prompt.ids), sampling, prompt.seed, cache))
         self._waiting[prompt.session] = ticket
@@ -122,14 +121,14 @@ class LocalPolicy:
             raise ticket.error
         row = ticket.row
         if prompt.session in self._caches:
-            self._caches[prompt.session] = (episode, row.cache)
+            self._caches[prompt.session] = (prompt.episode, row.cache)
         return Completion(
             text=self.renderer.decode(row.ids),
             ids=row.ids,
             logprobs=row.logprobs,
             entropies=row.entropies,
             finish_reason=row.finish_reason,
-            weight_version=self.weight_version,
+            weight_versions=[self.weight_version] * len(row.ids),
         )
 
     def _all_here(self) -> bool:
@@ -148,7 +147,7 @@ class LocalPolicy:
 
     async def _run_batch(self) -> None:
         """Answer everyone who waits. The caller does it for all, so no task outlives a request."""
-        tickets = sorted(self._waiting.values(), key=lambda t: t.prompt.name)
+        tickets = sorted(self._waiting.values(), key=lambda t: (t.prompt.episode, t.prompt.step))
         for ticket in tickets:
             self._waiting.pop(ticket.prompt.session)
         by_row = {id(ticket.row): ticket for ticket in tickets}
@@ -166,9 +165,8 @@ class LocalPolicy:
 
         self._busy = True
         try:
-            # Shielded, because the others' completions must not die with the caller's episode.
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(compute)
+            # Not cancelled with the caller's episode: the others' completions are made here too.
+            await anyio.to_thread.run_sync(compute)
         except Exception as error:  # noqa: BLE001  raised again in every request of the batch
             for ticket in tickets:
                 if not ticket.ended:

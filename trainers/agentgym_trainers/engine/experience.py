@@ -25,12 +25,14 @@ class TaskOrder:
 
     def draw(self, start: int, count: int) -> list[Task]:
         """The tasks of draws ``start`` to ``start + count - 1``."""
-        return [self._at(i) for i in range(start, start + count)]
+        first, last = start // len(self.tasks), (start + count - 1) // len(self.tasks)
+        drawn = [task for epoch in range(first, last + 1) for task in self._epoch(epoch)]
+        offset = start - first * len(self.tasks)
+        return drawn[offset : offset + count]
 
-    def _at(self, i: int) -> Task:
-        epoch, place = divmod(i, len(self.tasks))
-        order = np.random.default_rng(derive_seed(self.seed, "tasks", epoch))
-        return self.tasks[int(order.permutation(len(self.tasks))[place])]
+    def _epoch(self, epoch: int) -> list[Task]:
+        random = np.random.default_rng(derive_seed(self.seed, "tasks", epoch))
+        return [self.tasks[i] for i in random.permutation(len(self.tasks))]
 
 
 @dataclass

