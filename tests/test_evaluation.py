@@ -1,13 +1,17 @@
 """Evaluating policies, and what a report says."""
 
+import re
+
 import pytest
+from rich.console import Console
 
 import agentgym
+from agentgym.cli.report import table_of
 from agentgym.env import Task
 from agentgym.episode import Limits
 from agentgym.errors import BadInput
 from agentgym.evaluation import Report, compare, evaluate
-from agentgym.trajectory import Failure, Step, StopReason, Trajectory
+from agentgym.trajectory import Failure, Step, StopReason, Trajectory, Usage
 from agentgym_envs.webshop.env import WebShop
 
 
@@ -61,6 +65,38 @@ def test_a_report_of_one_task_survives_json():
     report = Report.of([episode("a", True)])
     assert report.pass_at_k == {}
     assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_what_a_server_charged():
+    free, dear = episode("a", True), episode("b", False)
+    free.steps[0].usage = Usage(prompt_tokens=100, completion_tokens=5)
+    dear.steps[0].usage = Usage(prompt_tokens=200, completion_tokens=5, cost=0.25)
+    dear.steps[1].usage = Usage(prompt_tokens=300, completion_tokens=8, cost=0.5)
+    report = Report.of([free, dear])
+    assert report.usage == Usage(prompt_tokens=600, completion_tokens=18, cost=0.75)
+    assert Report.model_validate_json(report.model_dump_json()) == report
+    rows = shown(report)
+    assert re.search(r"prompt tokens +│ 300 an episode, 600 in all", rows)
+    assert re.search(r"completion tokens +│ 9 an episode, 18 in all", rows)
+    assert re.search(r"cost +│ 0.375 an episode, 0.75 in all", rows)
+    assert "sampled tokens" not in rows
+    assert "cost" not in shown(Report.of([free]))
+
+
+def test_what_nobody_charged_is_not_shown():
+    report = Report.of([episode("a", True)])
+    assert report.usage is None
+    rows = shown(report)
+    assert re.search(r"sampled tokens +│ 3 an episode", rows)
+    assert "prompt tokens" not in rows and "cost" not in rows
+
+
+def shown(report):
+    """A report as it is on the terminal."""
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(table_of(report))
+    return captured.get()
 
 
 def test_no_episodes_no_report():

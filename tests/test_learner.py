@@ -9,16 +9,15 @@ import pytest
 import torch
 from made_rows import (
     episode,
-    full_forward,
+    gradient,
     learner_of,
     on_policy,
-    one_batch,
     some_rows,
 )
 
 from agentgym.errors import AgentGymError
 from agentgym_trainers.config import OptimizerConfig
-from agentgym_trainers.engine.learner import Learner, logprobs
+from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.rows import Row, rows_of
 from agentgym_trainers.ppo_clip import PPOClip
 
@@ -28,45 +27,6 @@ AGGREGATIONS = [
     "seq-mean-token-mean",
     "seq-mean-token-sum-norm",
 ]
-
-
-def gradient(model, rows, *, temperature=1.0, objective=PPOClip(), **options):  # noqa: B008
-    """What one update puts into the weights' gradients: with plain SGD of rate 1, their change."""
-    learner = learner_of(model, **options)
-    learner.optimizer = torch.optim.SGD(learner.model.parameters(), lr=1.0)
-    learner.reinforce(rows, objective, temperature=temperature, lr=1.0, seed=0)
-    return torch.cat(
-        [
-            (old - new).detach().flatten()
-            for old, new in zip(model.parameters(), learner.model.parameters(), strict=True)
-        ]
-    )
-
-
-@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.3])
-def test_logprobs_and_entropies_equal_a_plain_forward_pass(model, temperature):
-    rows = some_rows()
-    with torch.no_grad():
-        found, entropy = logprobs(model, one_batch(rows), temperature)
-    for i, row in enumerate(sorted(rows, key=len)):
-        whole, expected = full_forward(model, row, temperature)
-        plain = (-(whole.exp() * whole).sum(-1)).tolist()
-        for at, own in enumerate(row.mask):
-            assert found[i, at].item() == pytest.approx(expected[at] if own else 0.0, abs=1e-5)
-            assert entropy[i, at].item() == pytest.approx(plain[at - 1] if own else 0.0, abs=1e-5)
-        assert not found[i, len(row) :].any()
-
-
-def test_a_prompt_may_be_one_token_and_what_nothing_precedes_has_no_logprob(model):
-    short, bare = Row(0), Row(1)
-    short.add_context([9])
-    for row in (short, bare):
-        row.add_sampled([10, 20, 30], [0.0] * 3, 1.0)
-    with torch.no_grad():
-        found, _ = logprobs(model, one_batch([short, bare]))
-    by_length = dict(zip((3, 4), found, strict=True))
-    assert by_length[4].tolist() == pytest.approx(full_forward(model, short, 1.0)[1], abs=1e-5)
-    assert by_length[3][:3].tolist() == pytest.approx(full_forward(model, bare, 1.0)[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)

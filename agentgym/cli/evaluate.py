@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentgym.cli.options import Seed, Settings, table_of
+from agentgym.cli.options import Engine, Seed, Settings, table_of
 
 if TYPE_CHECKING:
     from agentgym.episode import Limits
@@ -25,7 +26,10 @@ def evaluate(
     env: Annotated[str, typer.Argument(help="An environment's id; none with --from alone.")] = "",
     policy: Annotated[
         list[str] | None,
-        typer.Option(help="random, expert, local:FOLDER, or a run, checkpoint or model folder."),
+        typer.Option(
+            help="random, expert, a run, checkpoint or model folder, vllm:FOLDER, vllm:URL, "
+            "chat:MODEL@URL; repeatable."
+        ),
     ] = None,
     saved: Annotated[
         list[Path] | None, typer.Option("--from", help="A file of saved episodes (JSONL).")
@@ -41,6 +45,11 @@ def evaluate(
         typer.Option(min=0, help="Past turns to show; default: as in training, else all."),
     ] = None,
     device: Annotated[str, typer.Option(help="Where a model runs: cpu, cuda, cuda:1.")] = "cpu",
+    engine: Engine = None,
+    prices: Annotated[
+        tuple[float, float],
+        typer.Option(help="Of a million prompt and a million completion tokens (chat:)."),
+    ] = (0.0, 0.0),
     concurrency: Annotated[int, typer.Option(min=1, help="Episodes in flight.")] = 64,
     seed: Seed = 0,
     settings: Settings = None,
@@ -51,18 +60,27 @@ def evaluate(
 ) -> None:
     """Evaluate policies, and compare each with the first on the same tasks."""
     from agentgym.cli import report
+    from agentgym.config import validate
     from agentgym.context import Window
     from agentgym.episode import Limits
     from agentgym.errors import BadInput
     from agentgym.policy import Sampling
-    from agentgym.policy.spec import policy_of
+    from agentgym.policy.spec import Options, policy_of
+    from agentgym.policy.vllm import EngineConfig
     from agentgym.trajectory import read_jsonl, write_jsonl
 
     if not (policy or saved):
         raise typer.BadParameter("name a --policy, or saved episodes with --from")
     if policy and not env:
         raise typer.BadParameter("name the environment to play: agentgym eval ENV --policy ...")
-    named = [policy_of(spec, device=device) for spec in policy or ()]
+    options = Options(
+        device=device,
+        engine=validate(EngineConfig, table_of(engine), "--engine"),
+        input_price=prices[0],
+        output_price=prices[1],
+        say=partial(typer.echo, err=True),
+    )
+    named = [policy_of(spec, options) for spec in policy or ()]
     if window is not None:
         named = [one._replace(context=Window(turns=window)) for one in named]
     results = {str(file): list(read_jsonl(file)) for file in saved or ()}
@@ -119,16 +137,20 @@ def _play(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
         bar = progress.add_task(named.label, total=len(chosen) * samples)
-        return run(
-            play_all,
-            lambda: make(env, **kwargs),
-            named.policy,
-            chosen,
-            samples=samples,
-            seed=seed,
-            context=named.context,
-            sampling=sampling,
-            limits=limits,
-            concurrency=concurrency,
-            on_trajectory=lambda _: progress.advance(bar),
-        )
+
+        async def played() -> list[Trajectory]:
+            async with named.open() as policy:
+                return await play_all(
+                    lambda: make(env, **kwargs),
+                    policy,
+                    chosen,
+                    samples=samples,
+                    seed=seed,
+                    context=named.context,
+                    sampling=sampling,
+                    limits=limits,
+                    concurrency=concurrency,
+                    on_trajectory=lambda _: progress.advance(bar),
+                )
+
+        return run(played)

@@ -9,6 +9,13 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An argument of the environment; repeatable."),
 ]
+Engine = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="A setting of vLLM, as [policy.vllm] of a training config has them; repeatable.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of everything that is random.")]
 
 

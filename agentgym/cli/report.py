@@ -41,7 +41,7 @@ def table_of(report: Report) -> Table:
         **{f"pass@{k}": str(value) for k, value in report.pass_at_k.items() if k > 1},
         "episodes": f"{report.episodes} of {report.tasks} tasks",
         "steps": f"{report.steps:.1f} an episode, {report.invalid:.1%} of them invalid",
-        "sampled tokens": f"{report.tokens:.0f} an episode",
+        **_tokens(report),
         "ended by": ", ".join(f"{name} {count}" for name, count in report.stop_reasons.items()),
     }
     for name, value in rows.items():
@@ -49,6 +49,21 @@ def table_of(report: Report) -> Table:
     for what, count in report.failures.items():
         table.add_row(Text(f"failed {count} x", "red"), Text(what, "red"))
     return table
+
+
+def _tokens(report: Report) -> dict[str, str]:
+    """Counted by us when sampled by us, else by the server, which may charge for them."""
+    used = report.usage
+    if used is None:
+        return {"sampled tokens": f"{report.tokens:.0f} an episode"}
+    counts = {"prompt tokens": used.prompt_tokens, "completion tokens": used.completion_tokens}
+    rows = {
+        name: f"{count / report.episodes:.0f} an episode, {count} in all"
+        for name, count in counts.items()
+    }
+    if used.cost:
+        rows["cost"] = f"{used.cost / report.episodes:.3g} an episode, {used.cost:.3g} in all"
+    return rows
 
 
 def show_transcript(label: str, trajectory: Trajectory) -> None:

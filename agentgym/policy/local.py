@@ -18,12 +18,13 @@ import anyio.from_thread
 import anyio.to_thread
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from agentgym.errors import BadInput
 from agentgym.policy import Completion, Prompt, Sampling
 from agentgym.policy.decoding import KeyValues, Row, sample
+from agentgym.policy.folder import MODEL, base_folder, load_tokenizer
 from agentgym.renderer import ChatTemplate
 
 transformers_logging.disable_progress_bar()  # its bars would break our own display
@@ -176,25 +177,25 @@ class LocalPolicy:
             self._wake()
 
 
-def load_folder(folder: str | Path, *, device: str = "cpu") -> tuple[Any, Any]:
-    """Model (float32) and tokenizer of a local folder; nothing is downloaded.
+def load_folder(
+    folder: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> tuple[Any, Any]:
+    """Model and tokenizer of a local folder; nothing is downloaded.
+
+    An adapter comes on top of its base model, not merged into it.
 
     Raises:
         BadInput: the folder lacks a model or a tokenizer, or there is no such device.
     """
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise BadInput(f"{folder} is not a model folder: it has no config.json")
-    if not any(folder.glob("tokenizer*")):
-        raise BadInput(
-            f"{folder} has no tokenizer (tokenizer.json, tokenizer_config.json); copy those of "
-            "the model it was made from"
-        )
+    base = base_folder(folder)
+    if not (base / MODEL).is_file():
+        raise BadInput(f"{folder} is not a model folder: it has no {MODEL}")
+    tokenizer = load_tokenizer(folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32
-        )
+        model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, dtype=dtype)
+        if base != folder:
+            model.load_adapter(str(folder), adapter_kwargs={"local_files_only": True})
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise BadInput(f"cannot load the model in {folder}: {reason}") from error

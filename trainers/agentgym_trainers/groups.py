@@ -105,7 +105,7 @@ def centre(
     std[high - low <= tolerance] = 1.0  # a value outside the statistics must not be divided by 0
     if not singleton_is_zero:
         mean[count == 1] = tolerance[count == 1] = 0.0
-    centred = values - mean[group]
+    centred: Floats = values - mean[group]
     centred[np.abs(centred) <= tolerance[group]] = 0.0
     if normalise == "mean_std":
         centred /= std[group] + EPSILON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -45,6 +46,8 @@ class Experience:
     """Everything that was played for it, failures and dropped groups included."""
     tasks_drawn: int = 0
     batches: int = 0
+    seconds: float = 0.0
+    """From the first prompt to the last observation."""
 
 
 async def gather(
@@ -70,7 +73,7 @@ async def gather(
         step: the training step, for seeds and names.
         on_trajectory: called as each episode ends.
     """
-    experience = Experience()
+    experience, started = Experience(), time.perf_counter()
     wanted = config.rollout.groups
     kept: list[Group] = []
     last = config.rollout.dynamic_batches if config.rollout.dynamic else 1
@@ -98,4 +101,5 @@ async def gather(
             if len(sound) > 1 and (taken_as_is or len({t.reward for t in sound}) > 1):
                 kept.append(group.model_copy(update={"trajectories": sound}))
     experience.learnt_from = [t for group in kept for t in group.trajectories]
+    experience.seconds = time.perf_counter() - started
     return experience

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,7 +13,14 @@ from torch import Tensor
 
 from agentgym.errors import AgentGymError
 from agentgym_trainers.config import OptimizerConfig
-from agentgym_trainers.engine.rows import Batch, Row, micro_batches
+from agentgym_trainers.correction import Correction, mismatch
+from agentgym_trainers.engine.forward import (
+    allow_checkpointing,
+    checkpointing,
+    logprobs,
+    without_adapters,
+)
+from agentgym_trainers.engine.rows import Batch, Row, corrected, micro_batches
 from agentgym_trainers.ppo_clip import Aggregation, PPOClip, kl, ppo_clip, token_weights
 
 Loss = Callable[[Tensor, Tensor, Batch], tuple[Tensor, dict[str, Tensor]]]
@@ -27,22 +35,28 @@ class Learner:
 
         Args:
             model: trained in place, without dropout, so that what is trained is what sampled; a
-                policy may sample from the same object between updates.
+                policy may sample from the same object between updates. Only the parameters that
+                require a gradient are trained: adapters, where the rest is frozen.
             config: optimiser and batch sizes.
-            reference: a frozen copy for the KL term; None when there is none.
+            reference: a frozen copy for the KL term; or ``model`` itself when it has adapters,
+                which are off when it answers as the reference; None when there is none.
         """
         self.model, self.config, self.reference = model, config, reference
+        self.trained = [x for x in model.parameters() if x.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            model.parameters(),
+            self.trained,
             lr=config.lr,
             betas=config.betas,
             weight_decay=config.weight_decay,
         )
+        if config.checkpointing:
+            allow_checkpointing(model)
 
     def reinforce(
         self,
         rows: Sequence[Row],
         objective: PPOClip,
+        correction: Correction = Correction(),  # noqa: B008  frozen
         *,
         temperature: float,
         lr: float,
@@ -53,23 +67,33 @@ class Learner:
         Args:
             rows: with advantages and the logprobs of sampling.
             objective: the loss.
+            correction: for rows that another engine, or older weights, sampled.
             temperature: at which the rows were sampled; logprobs are compared at the same.
             lr: learning rate of this step.
             seed: shuffles the minibatches.
+
+        Returns:
+            means over the updates, and what :func:`mismatch` says of the weights before the first
+            one: over all rows if ``correction`` needs their logprobs anyway, else over the first
+            minibatch. With a correction that may weigh or reject, also its effect.
         """
+        before: dict[str, float] = {}
+        if correction.looks_first:
+            rows, before = corrected(rows, self.logprobs(rows, temperature), correction)
+        differences: list[Tensor] = []
 
         def loss(new: Tensor, entropy: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
             losses, sums = ppo_clip(new, batch.logprobs, batch.advantages, batch.mask, objective)
-            sums["mismatch"] = ((new - batch.logprobs).abs() * batch.mask).sum().detach()
+            losses, kept = losses * batch.importance, batch.importance > 0
+            if not (before or totals):
+                differences.append((new.detach() - batch.logprobs)[batch.mask])
             sums["entropy"] = entropy.sum().detach()
             if objective.entropy_coef:
-                losses = losses - objective.entropy_coef * entropy
+                losses = losses - objective.entropy_coef * entropy * kept
             if objective.kl_coef:
-                with torch.no_grad():
-                    reference, _ = logprobs(self.reference, batch, temperature)
-                divergence = kl(new, reference, objective.kl_form) * batch.mask
-                sums["reference_kl"] = divergence.sum().detach()
-                losses = losses + objective.kl_coef * divergence
+                divergence = kl(new, self._reference(batch, temperature), objective.kl_form)
+                sums["reference_kl"] = (divergence * batch.mask).sum().detach()
+                losses = losses + objective.kl_coef * divergence * kept
             return losses, sums
 
         shuffle = torch.Generator().manual_seed(seed)
@@ -91,8 +115,7 @@ class Learner:
                 for name, value in measured.items():
                     totals[name].append(value)
         metrics = {name: sum(values) / len(values) for name, values in totals.items()}
-        metrics["mismatch"] = totals["mismatch"][0]  # later ones also contain the first update
-        return metrics
+        return metrics | (before or mismatch(torch.cat(differences)))
 
     def imitate(self, rows: Sequence[Row], *, lr: float) -> dict[str, float]:
         """One update towards the rows' actions: the mean negative log-likelihood of a token."""
@@ -133,16 +156,15 @@ class Learner:
         total = 0.0
         self.optimizer.zero_grad()  # an update that was interrupted may have left some
         for batch in micro_batches(rows, cut, self.config.micro_tokens, str(self.model.device)):
-            new, entropy = logprobs(self.model, batch, temperature)
-            losses, measured = loss(new, entropy, batch)
-            value = (losses * batch.weights).sum()
-            value.backward()  # type: ignore[no-untyped-call]
+            with checkpointing(self.model):
+                new, entropy = self._forward(self.model, batch, temperature)
+                losses, measured = loss(new, entropy, batch)
+                value = (losses * batch.weights).sum()
+                value.backward()  # type: ignore[no-untyped-call]
             total += value.item()
             for name, amount in measured.items():
                 sums[name] += amount.item()
-        norm = float(
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
-        )
+        norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm))
         if not (math.isfinite(total) and math.isfinite(norm)):
             self.optimizer.zero_grad()
             raise AgentGymError(
@@ -156,19 +178,24 @@ class Learner:
         tokens = max(1, int(mask.sum()))
         return {"loss": total, "grad_norm": norm} | {k: v / tokens for k, v in sums.items()}
 
+    @torch.no_grad()
+    def logprobs(self, rows: Sequence[Row], temperature: float = 1.0) -> list[list[float]]:
+        """ln p of every sampled token with the weights as they are; 0 for the others."""
+        found: list[list[float]] = [[] for _ in rows]
+        blank = [torch.zeros(len(row)) for row in rows]
+        device = str(self.model.device)
+        for batch in micro_batches(rows, blank, self.config.micro_tokens, device):
+            new, _ = self._forward(self.model, batch, temperature)
+            for number, values in zip(batch.numbers, new.tolist(), strict=True):
+                found[number] = values[: len(rows[number])]
+        return found
 
-def logprobs(model: Any, batch: Batch, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
-    """ln p and entropy (nats) of the sampled tokens, shape (N, L), 0 elsewhere.
+    def _reference(self, batch: Batch, temperature: float) -> Tensor:
+        own = self.reference is self.model
+        with torch.no_grad(), without_adapters(self.model) if own else nullcontext():
+            return self._forward(self.reference, batch, temperature)[0]
 
-    Logits are made for the sampled tokens alone, not for the whole vocabulary at every position.
-    """
-    hidden = model.base_model(input_ids=batch.ids[:, :-1], use_cache=False).last_hidden_state
-    sampled = batch.mask[:, 1:]
-    logits = model.get_output_embeddings()(hidden[sampled]).float() / (temperature or 1.0)
-    distribution = torch.log_softmax(logits, dim=-1)
-    chosen = distribution.gather(-1, batch.ids[:, 1:][sampled][:, None])[:, 0]
-    entropy = -(distribution.exp() * distribution).sum(-1)
-    blank = torch.zeros(batch.ids.shape, dtype=torch.float32, device=batch.ids.device)
-    place = batch.mask.clone()
-    place[:, 0] = False  # nothing precedes the first token of a sequence
-    return blank.masked_scatter(place, chosen), blank.masked_scatter(place, entropy)
+    def _forward(self, model: Any, batch: Batch, temperature: float) -> tuple[Tensor, Tensor]:
+        low = self.config.precision == "bfloat16"
+        with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=low):
+            return logprobs(model, batch, temperature)

@@ -6,8 +6,8 @@ it was sampled with; the tokens around it (prompts, observations, template) are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -15,9 +15,11 @@ from torch import Tensor
 from agentgym.algorithm import Floats
 from agentgym.context import Context, Turn
 from agentgym.errors import BadInput
-from agentgym.renderer import Renderer, Transcript
+from agentgym.renderer import Renderer
 from agentgym.tooling import Tool
 from agentgym.trajectory import Trajectory
+from agentgym.transcript import Transcript
+from agentgym_trainers.correction import Correction, effect, importance, mismatch
 
 
 @dataclass
@@ -30,9 +32,11 @@ class Row:
     mask: list[bool] = field(default_factory=list)
     """True where the policy sampled the id."""
     logprobs: list[float] = field(default_factory=list)
-    """ln p when sampled; 0 elsewhere."""
+    """ln p when sampled, which the surrogate's ratio is taken against; 0 elsewhere."""
     advantages: list[float] = field(default_factory=list)
     """0 where not sampled."""
+    importance: list[float] = field(default_factory=list)
+    """What the token's loss is multiplied by; 0 where not sampled or rejected."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -43,6 +47,7 @@ class Row:
         self.mask += [False] * len(ids)
         self.logprobs += [0.0] * len(ids)
         self.advantages += [0.0] * len(ids)
+        self.importance += [0.0] * len(ids)
 
     def add_sampled(self, ids: Sequence[int], logprobs: Sequence[float], advantage: float) -> None:
         """Append ids that are."""
@@ -50,6 +55,7 @@ class Row:
         self.mask += [True] * len(ids)
         self.logprobs += logprobs
         self.advantages += [advantage] * len(ids)
+        self.importance += [1.0] * len(ids)
 
 
 def rows_of(trajectories: Sequence[Trajectory], advantages: Floats) -> list[Row]:
@@ -112,14 +118,51 @@ def demonstration_rows(
     return rows
 
 
+def corrected(
+    rows: Sequence[Row], old: Sequence[Sequence[float]], correction: Correction
+) -> tuple[list[Row], dict[str, float]]:
+    """Rows with the importance of each sampled token and, where it is asked for, with ``old``.
+
+    Args:
+        rows: with the logprobs of sampling.
+        old: for each row, ln p of each of its tokens before the first update.
+        correction: what to do about the difference.
+
+    Returns:
+        the rows, in the same order; and :func:`mismatch` and :func:`effect` as metrics.
+    """
+    sampled = [
+        (now - then, row.trajectory)
+        for row, values in zip(rows, old, strict=True)
+        for now, then, own in zip(values, row.logprobs, row.mask, strict=True)
+        if own
+    ]
+    log_ratio = torch.tensor([difference for difference, _ in sampled], dtype=torch.float64)
+    sequence = torch.tensor([trajectory for _, trajectory in sampled], dtype=torch.long)
+    weight = importance(log_ratio, sequence, correction)
+    each = iter(weight.tolist())
+    changed = [
+        replace(
+            row,
+            logprobs=list(values) if correction.old == "recomputed" else row.logprobs,
+            importance=[next(each) if own else 0.0 for own in row.mask],
+        )
+        for row, values in zip(rows, old, strict=True)
+    ]
+    return changed, mismatch(log_ratio) | effect(weight, sequence)
+
+
 @dataclass(frozen=True)
 class Batch:
     """Rows padded on the right, shape (N, L)."""
 
+    numbers: list[int]
+    """Which of the minibatch's rows they are."""
     ids: Tensor
     mask: Tensor
     logprobs: Tensor
     advantages: Tensor
+    importance: Tensor
     weights: Tensor
     """How much each token counts in the loss of the whole minibatch."""
 
@@ -139,21 +182,24 @@ def micro_batches(
     batch: list[int] = []
     for i in order:
         if batch and (len(batch) + 1) * len(rows[i]) > micro_tokens:
-            yield _pad([rows[j] for j in batch], [weights[j] for j in batch], device)
+            yield _pad(rows, weights, batch, device)
             batch = []
         batch.append(i)
     if batch:
-        yield _pad([rows[j] for j in batch], [weights[j] for j in batch], device)
+        yield _pad(rows, weights, batch, device)
 
 
-def _pad(rows: Sequence[Row], weights: Sequence[Tensor], device: str) -> Batch:
-    def stack(values: Sequence[Tensor]) -> Tensor:
+def _pad(rows: Sequence[Row], weights: Sequence[Tensor], numbers: list[int], device: str) -> Batch:
+    def stack(values: Iterable[Tensor]) -> Tensor:
         return torch.nn.utils.rnn.pad_sequence(list(values), batch_first=True).to(device)
 
+    chosen = [rows[i] for i in numbers]
     return Batch(
-        ids=stack([torch.tensor(row.ids) for row in rows]),
-        mask=stack([torch.tensor(row.mask) for row in rows]),
-        logprobs=stack([torch.tensor(row.logprobs) for row in rows]),
-        advantages=stack([torch.tensor(row.advantages) for row in rows]),
-        weights=stack([weight.float() for weight in weights]),
+        numbers=numbers,
+        ids=stack(torch.tensor(row.ids) for row in chosen),
+        mask=stack(torch.tensor(row.mask) for row in chosen),
+        logprobs=stack(torch.tensor(row.logprobs) for row in chosen),
+        advantages=stack(torch.tensor(row.advantages) for row in chosen),
+        importance=stack(torch.tensor(row.importance) for row in chosen),
+        weights=stack(weights[i].float() for i in numbers),
     )

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
+import torch
 
 from agentgym.env import Task
 from agentgym.errors import BadInput
+from agentgym.policy.folder import base_folder, named_folder
 from agentgym.policy.local import LocalPolicy, load_folder, put
 from agentgym.seeding import derive_seed
 from agentgym.tooling import Tool
 from agentgym_trainers import warm_start
-from agentgym_trainers.config import TrainConfig
+from agentgym_trainers.config import ModelConfig, TrainConfig
 from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.progress import Display
 from agentgym_trainers.engine.rows import demonstration_rows
+from agentgym_trainers.lora import add_adapters, train_adapters
 from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def load(folder: Path, settings: ModelConfig) -> tuple[Any, Any]:
+    """Model and tokenizer of a folder, on the run's device; loaded adapters are trainable."""
+    model, tokenizer = load_folder(folder, device=settings.device, dtype=DTYPES[settings.dtype])
+    if base_folder(folder) != folder:
+        train_adapters(model)
+    return model, tokenizer
 
 
 async def start(
@@ -38,7 +52,9 @@ async def start(
         )
         model = put(model, settings.device)
     else:
-        model, tokenizer = load_folder(settings.path, device=settings.device)
+        model, tokenizer = load(named_folder(settings.path), settings)
+    if settings.lora:
+        add_adapters(model, settings.lora, derive_seed(config.seed, "adapters"))
     if episodes:
         policy = LocalPolicy(model, tokenizer)
         rows = demonstration_rows(episodes, policy.renderer, config.context, tools)

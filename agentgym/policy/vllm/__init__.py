@@ -1,0 +1,52 @@
+"""vLLM as the policy engine.
+
+server.py      one server over HTTP: what it can do, tokens in and tokens out, new weights
+policy.py      one or many servers as a policy
+process.py     a server that is ours: started, watched, restarted, stopped
+guardian.py    the process between us and our server, so that it never outlives us
+in_process.py  the engine inside this process
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+InFlight = Literal["wait", "keep", "abort"]
+"""What becomes of unfinished completions when the weights change: ``wait`` finishes them first,
+``keep`` freezes them and goes on with the new weights, ``abort`` gives back what there is, and the
+policy asks for the rest. With ``keep`` and ``abort`` a completion may span two versions."""
+
+
+class EngineConfig(BaseModel):
+    """How vLLM runs and how it is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    urls: list[str] = []
+    """Servers that run already, e.g. http://127.0.0.1:8000; none: one is started and stopped."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of a server we start; float32 agrees with a float32 trainer to 1e-4."""
+    max_model_len: Annotated[int, Field(ge=1)] | None = None
+    """Longest prompt plus completion, in tokens; default: the model's own limit."""
+    max_num_seqs: Annotated[int, Field(ge=1)] = 64
+    """Completions in the making at once, on each server."""
+    gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of the GPU's memory for weights and KV cache; 0.4 leaves room for a trainer on it."""
+    cpu_cache: Annotated[int, Field(ge=1)] = 4
+    """GiB of KV cache on the CPU build."""
+    eager: bool = True
+    """False compiles the model and captures CUDA graphs: a slow start, then faster steps."""
+    arguments: list[str] = []
+    """Further arguments of the server, as its --help names them."""
+    entropy_top: Annotated[int, Field(ge=0, le=19)] = 0
+    """Most likely tokens from which entropies are estimated; 0: none are recorded."""
+    start_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds from starting a server until it must be healthy."""
+    request_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds that a server may be silent about one request."""
+    update_timeout: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds for each step of a weight update."""
+    restarts: Annotated[int, Field(ge=0)] = 5
+    """How often a server of ours may die in a run before the run stops."""

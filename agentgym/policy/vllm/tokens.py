@@ -1,0 +1,130 @@
+"""Tokens in, tokens out: the two routes on which a vLLM server samples from token ids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from agentgym.policy import Sampling
+
+
+class Question(NamedTuple):
+    """What to sample."""
+
+    ids: Sequence[int]
+    sampling: Sampling
+    seed: int
+    stop_ids: frozenset[int] = frozenset()
+    model: str = ""
+    """The served name of a model or adapter."""
+    salt: str | None = None
+    """Prefixes are shared only between questions with the same salt."""
+    top: int = 0
+    """Most likely tokens from which entropies are estimated."""
+
+
+@dataclass
+class Sampled:
+    """What was sampled; the lists have one entry for each id."""
+
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
+    """In nats, from the top tokens, all others counted as one: a lower bound. Empty for top 0."""
+    labels: list[str | None] = field(default_factory=list)
+    """The server's label of the weights; None where it gives none."""
+    finish_reason: str = "stop"
+
+    def __iadd__(self, more: Sampled) -> Sampled:
+        """Go on with what was sampled after an interruption."""
+        self.ids += more.ids
+        self.logprobs += more.logprobs
+        self.entropies += more.entropies
+        self.labels += more.labels
+        self.finish_reason = more.finish_reason
+        return self
+
+
+class Route(NamedTuple):
+    """A route and its two translations."""
+
+    path: str
+    request: Callable[[Question], dict[str, Any]]
+    answer: Callable[[dict[str, Any], int], Sampled]
+
+
+def _parameters(question: Question) -> dict[str, Any]:
+    sampling = question.sampling
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k or -1,
+        "max_tokens": sampling.max_tokens,
+        "seed": question.seed,
+        "stop_token_ids": sorted(question.stop_ids),
+        "logprobs": question.top + 1 if question.top else 0,  # the sampled one is among them
+    }
+
+
+def _generate_request(question: Question) -> dict[str, Any]:
+    return {
+        "model": question.model or None,
+        "token_ids": list(question.ids),
+        "sampling_params": _parameters(question),
+        "cache_salt": question.salt,
+    }
+
+
+def _generate_answer(answer: dict[str, Any], top: int) -> Sampled:
+    (choice,) = answer["choices"]
+    tokens = choice["logprobs"]["content"] if choice["token_ids"] else []
+    labels: list[str | None] = [None] * len(choice["token_ids"])
+    for span in choice.get("weight_versions") or ():
+        for place in range(span["start"], span["end"]):
+            labels[place] = span["version"]
+    likely = ([t["logprob"] for t in token["top_logprobs"] if t["rank"] <= top] for token in tokens)
+    return Sampled(
+        ids=choice["token_ids"],
+        logprobs=[token["logprob"] for token in tokens],
+        entropies=[_entropy(logprobs) for logprobs in likely] if top else [],
+        labels=labels,
+        finish_reason=choice["finish_reason"],
+    )
+
+
+def _completion_request(question: Question) -> dict[str, Any]:
+    return _parameters(question) | {
+        "model": question.model,
+        "prompt": list(question.ids),
+        "cache_salt": question.salt,
+        "return_token_ids": True,
+    }
+
+
+def _completion_answer(answer: dict[str, Any], top: int) -> Sampled:
+    (choice,) = answer["choices"]
+    ids = choice["token_ids"]
+    logprobs = choice["logprobs"]["token_logprobs"] if ids else []
+    likely = choice["logprobs"]["top_logprobs"] if ids and top else []
+    return Sampled(
+        ids=ids,
+        logprobs=logprobs,
+        entropies=[_entropy(sorted(t.values(), reverse=True)[:top]) for t in likely],
+        labels=[None] * len(ids),
+        finish_reason=choice["finish_reason"],
+    )
+
+
+def _entropy(logprobs: Iterable[float]) -> float:
+    """Entropy in nats when all tokens but these are one token."""
+    probs = [math.exp(logprob) for logprob in logprobs]
+    probs.append(max(0.0, 1.0 - sum(probs)))
+    return -sum(p * math.log(p) for p in probs if p > 0)
+
+
+GENERATE = Route("/inference/v1/generate", _generate_request, _generate_answer)
+"""Exact: versions of the weights by token. Needs --enable-scale-out."""
+COMPLETIONS = Route("/v1/completions", _completion_request, _completion_answer)
+"""On every server; it does not say which weights sampled a token."""

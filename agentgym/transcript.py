@@ -1,0 +1,54 @@
+"""The token sequence of an episode: prompts, and what was sampled from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentgym.context import Message
+from agentgym.drift import Drift
+from agentgym.renderer import Renderer
+from agentgym.tooling import Tool
+
+
+class Transcript:
+    """Grows by appending, as long as each prompt's messages go on where the last ones ended.
+
+    Where the context shows another past, or the renderer forks, the sequence starts anew:
+    ``segment`` counts these starts. ``drift`` is that of the last prompt.
+    """
+
+    def __init__(self, renderer: Renderer | None, tools: Sequence[Tool] = ()) -> None:
+        """Begin; without a renderer every prompt stays empty."""
+        self.renderer, self.tools = renderer, tools
+        self.messages: list[Message] = []
+        self.text = ""
+        self.ids: list[int] = []
+        self.sampled: list[int] = []
+        self.answer: Message = {"role": "assistant", "content": ""}
+        self.segment = 0
+        self.drift: Drift = "clean"
+
+    def prompt(self, messages: list[Message]) -> list[int]:
+        """Bring ``ids`` up to ``messages``; returns the ids that were put in for it."""
+        if self.renderer is None:
+            return []
+        known = len(self.messages)
+        past, new = messages[: known + 1], messages[known + 1 :]
+        if self.messages and new and past == [*self.messages, self.answer]:
+            prompt = self.renderer.extend(self.text, messages, known, self.sampled, self.tools)
+            anew = prompt.drift == "forked"
+        else:
+            prompt = self.renderer.render(messages, self.tools)
+            anew = bool(self.messages)
+        if anew:
+            self.segment += 1
+            self.ids = []
+        self.messages, self.text, self.drift = messages, prompt.text, prompt.drift
+        self.ids = self.ids + prompt.ids
+        return prompt.ids
+
+    def sample(self, ids: Sequence[int], text: str) -> None:
+        """Append what the policy sampled; ``text`` is how the messages will tell it."""
+        self.sampled = list(ids)
+        self.answer = {"role": "assistant", "content": text}
+        self.ids = self.ids + self.sampled

@@ -1,0 +1,185 @@
+"""The policy that sampled is not quite the policy that is trained: measure it, correct for it.
+
+An engine gives a sampled token another logprob than the trainer does with the same weights (other
+kernels, other precision), or sampled it with older weights. With d = ln p_old - ln p_sampled, where
+p_old is the trainer's own probability before the step's first update:
+
+    w = exp(clamp(d, -20, 20))                              of a token
+    w = exp(clamp(sum d over the trajectory, -20, 20))      of a sequence
+    truncated:  clamp(w, low, high)                         TIS (Yao et al. 2025)
+    masked:     w where low <= w <= high, else no loss      MIS (Liu, Li et al. 2025)
+
+The clipped surrogate is then taken at p_new / p_old and multiplied by w after clipping (decoupled
+PPO: Hilton et al. 2021, 2110.00641); w has no gradient. A sequence is every token that the policy
+sampled in one trajectory, in however many rows they are trained: what the environment wrote has
+the same probability under both policies and drops out of the product.
+
+A token without loss still counts where losses are averaged, as in TRL (verl takes it out of the
+mean): rejecting some tokens must not make the step of the others larger.
+"""
+
+import math
+from typing import Annotated, Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+from agentgym_trainers.ppo_clip import LARGEST_LOG_RATIO, KLForm
+
+Reduction = Literal["sum", "mean", "amax"]
+
+
+class Rejection(BaseModel):
+    """A bound on the divergence of the two policies; beyond it there is no loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    estimator: KLForm = "k3"
+    """k1 = -d, abs = |d|, k2 = d^2 / 2, k3 = exp(d) - 1 - d: all of KL(sampling, training)."""
+    over: Literal["token", "sum", "mean", "max"] = "token"
+    """What is compared: each token's own value, or its sum, mean or maximum over a trajectory,
+    which is then kept or rejected as a whole."""
+    low: float | None = None
+    """Lower bound in nats, for k1, the only one with a sign: -ln of the largest ratio w."""
+    high: float | None = None
+    """Upper bound in nats; for k1, -ln of the smallest ratio w."""
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.low is None and self.high is None:
+            raise ValueError("a rejection needs a bound: high, or low for the estimator k1")
+        if self.low is not None and (self.estimator != "k1" or self.over == "max"):
+            raise ValueError(
+                f"low has no meaning for {self.estimator} over {self.over}: only k1 of a token, "
+                "or its sum or mean, can be too small; use estimator = 'abs' for both sides"
+            )
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low = {self.low} is not below high = {self.high}")
+        return self
+
+
+class Correction(BaseModel):
+    """What is done about the difference between sampling and training policy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    old: Literal["sampled", "recomputed"] = "sampled"
+    """What the surrogate's ratio is taken against: the logprobs of sampling themselves, or those
+    that the trainer computes in one more forward pass before the first update."""
+    weights: Literal["none", "truncated", "masked"] = "none"
+    """Importance weights of the losses; they need old = "recomputed"."""
+    level: Literal["token", "sequence"] = "token"
+    """Whether a weight is of one token or of all sampled tokens of a trajectory."""
+    low: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The smallest weight."""
+    high: Annotated[float, Field(ge=1)] = 2.0
+    """The largest weight; beyond it, it is cut (truncated) or its tokens have no loss (masked)."""
+    reject: tuple[Rejection, ...] = ()
+    """Bounds on the divergence; a token has a loss only if it is within all of them."""
+
+    @model_validator(mode="after")
+    def _counts_the_difference_once(self) -> Self:
+        if self.old == "sampled" and self.weights != "none":
+            raise ValueError(
+                "with old = 'sampled' the ratio of the surrogate is p_new / p_sampled and contains "
+                f"the difference of the policies already; weights = {self.weights!r} would count "
+                "it twice. Set old = 'recomputed', or weights = 'none'"
+            )
+        return self
+
+    @property
+    def looks_first(self) -> bool:
+        """Whether the trainer's own logprobs are needed before the first update."""
+        return self.old == "recomputed" or bool(self.reject)
+
+
+def importance(log_ratio: Tensor, sequence: Tensor, settings: Correction) -> Tensor:
+    """What each token's loss is multiplied by.
+
+    Args:
+        log_ratio: d = ln p_old - ln p_sampled of the T sampled tokens of a batch, shape (T,).
+        sequence: the trajectory of each, shape (T,).
+
+    Returns:
+        shape (T,), float64, without gradient; 0 where the token is rejected, else positive.
+    """
+    d = log_ratio.detach().double()
+    weight = torch.ones_like(d)
+    if settings.weights != "none":
+        whole = d if settings.level == "token" else over_sequence(d, sequence, "sum")
+        weight = whole.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
+        if settings.weights == "truncated":
+            weight = weight.clamp(settings.low, settings.high)
+        else:
+            within = (weight >= settings.low) & (weight <= settings.high)
+            weight = torch.where(within, weight, 0.0)
+    for bound in settings.reject:
+        value = divergence(d, bound.estimator)
+        if bound.over != "token":
+            value = over_sequence(value, sequence, "amax" if bound.over == "max" else bound.over)
+        low = -math.inf if bound.low is None else bound.low
+        high = math.inf if bound.high is None else bound.high
+        weight = torch.where((value >= low) & (value <= high), weight, 0.0)
+    return weight
+
+
+def divergence(log_ratio: Tensor, estimator: KLForm) -> Tensor:
+    """Estimate KL(sampling, training) at each sampled token from d = ln p_old - ln p_sampled.
+
+    Mind the sign: k1 = -d is positive where the sampling policy was the more certain of the two.
+    """
+    match estimator:
+        case "k1":
+            return -log_ratio
+        case "abs":
+            return log_ratio.abs()
+        case "k2":
+            return 0.5 * log_ratio**2
+        case "k3":
+            d = log_ratio.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+            return torch.expm1(d) - d
+
+
+def over_sequence(values: Tensor, sequence: Tensor, reduction: Reduction) -> Tensor:
+    """Give each token the reduction over all tokens of its sequence; shapes (T,) -> (T,)."""
+    names, number = torch.unique(sequence, return_inverse=True)
+    reduced = torch.zeros(len(names), dtype=values.dtype, device=values.device)
+    return reduced.scatter_reduce(0, number, values, reduction, include_self=False)[number]
+
+
+def mismatch(log_ratio: Tensor) -> dict[str, float]:
+    """How far training and sampling policy are apart, from d of the sampled tokens, shape (T,).
+
+    ``mismatch``, ``mismatch_p99`` and ``mismatch_max`` are of |d|; ``mismatch_k1`` and
+    ``mismatch_k3`` are means of the estimates of KL(sampling, training). In nats; no tokens give 0.
+    """
+    d = log_ratio.detach().double()
+    if not len(d):
+        d = d.new_zeros(1)
+    size = d.abs()
+    return {
+        "mismatch": size.mean().item(),
+        "mismatch_p99": size.kthvalue(math.ceil(0.99 * len(size))).values.item(),
+        "mismatch_max": size.max().item(),
+        "mismatch_k1": divergence(d, "k1").mean().item(),
+        "mismatch_k3": divergence(d, "k3").mean().item(),
+    }
+
+
+def effect(weight: Tensor, sequence: Tensor) -> dict[str, float]:
+    """What the correction did, from the weights of the sampled tokens, shape (T,).
+
+    ``rejected`` is the share of tokens without loss, ``rejected_trajectories`` that of trajectories
+    with none left, ``importance`` the mean weight (0 where rejected), and ``effective_tokens`` the
+    effective sample size (sum w)^2 / sum w^2 as a share of the tokens. No tokens give 0.
+    """
+    tokens, gone = max(1, len(weight)), weight == 0
+    trajectories, left = len(torch.unique(sequence)), len(torch.unique(sequence[~gone]))
+    total, squares = weight.sum().item(), weight.square().sum().item()
+    return {
+        "rejected": gone.sum().item() / tokens,
+        "rejected_trajectories": 1 - left / trajectories if trajectories else 0.0,
+        "importance": total / tokens,
+        "effective_tokens": total**2 / squares / tokens if squares else 0.0,
+    }

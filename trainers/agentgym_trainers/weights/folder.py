@@ -1,0 +1,73 @@
+"""All weights through a folder that lies in memory where there is one (/dev/shm).
+
+The servers read it with vLLM's ``reload_weights``, which every build has, and must see the same
+file system. For a model of 135M parameters in float32 that takes 0.3 s on two cores.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import torch
+from safetensors.torch import save_file
+
+from agentgym.errors import AgentGymError
+from agentgym.policy.vllm import InFlight
+from agentgym.policy.vllm.policy import VLLMPolicy
+from agentgym.policy.vllm.server import Server
+from agentgym_trainers.weights.update import update
+from agentgym_trainers.weights.whole import whole_weights
+
+MEMORY = Path("/dev/shm")
+
+
+def memory_folder() -> Path:
+    """A new folder in memory, or in the temporary directory where that is not to be had."""
+    parent = MEMORY if MEMORY.is_dir() else None
+    return Path(tempfile.mkdtemp(prefix="agentgym-", dir=parent))
+
+
+class FolderSync:
+    """Writes every weight, then lets the servers read them."""
+
+    def __init__(
+        self, policy: VLLMPolicy, model: Any, in_flight: InFlight, dtype: torch.dtype | None
+    ) -> None:
+        """Write in ``dtype``, by default that of the trainer."""
+        self.policy, self.model = policy, model
+        self.in_flight, self.dtype = in_flight, dtype
+        self.folder = memory_folder()
+        self.version = 0
+
+    async def send(self, version: int) -> None:
+        """See :class:`WeightSync`."""
+        await anyio.to_thread.run_sync(self._write)
+        await update(
+            self.policy.servers, version, self.in_flight, lambda one: one.reload(self.folder)
+        )
+        self.version = self.policy.weight_version = version
+
+    async def restore(self, server: Server) -> None:
+        """See :class:`WeightSync`."""
+        await server.reload(self.folder)
+        await server.label(self.version)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self) -> None:
+        weights = dict(whole_weights(self.model, self.dtype))
+        needed = sum(value.nbytes for value in weights.values())
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise AgentGymError(
+                f"the weights need {needed / 1e9:.1f} GB in {self.folder.parent}, which has "
+                f"{free / 1e9:.1f} GB left; make it larger (a container's --shm-size), or send "
+                "them another way: policy.weights = 'adapter', 'ipc' or 'nccl'"
+            )
+        save_file(weights, self.folder / "model.safetensors")

@@ -1,0 +1,130 @@
+"""A weight update: every server pauses, loads, labels what it samples from then on, and resumes.
+
+Each step has a time limit and an error that names the server, so an update cannot hang. Afterwards
+a probe compares logprobs of the engine with those of the trainer: an update that went wrong in
+silence (a tied head that stayed old, a name that was not matched) shows there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import anyio
+import torch
+
+from agentgym.errors import AgentGymError
+from agentgym.policy import Sampling
+from agentgym.policy.vllm import InFlight
+from agentgym.policy.vllm.policy import VLLMPolicy
+from agentgym.policy.vllm.server import Server
+from agentgym.policy.vllm.tokens import Question
+
+PROBE_TOKENS = 16
+EXACT = 1e-4  # float32 on both sides agrees better than this
+GROWTH = 4.0  # other precisions: how much more than at the start they may differ
+
+
+class WeightSync(Protocol):
+    """A way for weights to reach the servers of a policy."""
+
+    async def send(self, version: int) -> None:
+        """Give every server the learner's weights as they are now, and label them."""
+        ...
+
+    async def restore(self, server: Server) -> None:
+        """Give a restarted server what was sent last."""
+        ...
+
+    def close(self) -> None:
+        """Let go of memory and connections."""
+        ...
+
+
+async def update(
+    servers: Sequence[Server],
+    version: int,
+    in_flight: InFlight,
+    load: Callable[[Server], Awaitable[None]],
+) -> None:
+    """Let ``load`` change the weights of each server while it pauses.
+
+    Raises:
+        ServerError: a server failed or was silent for too long. It may then hold any weights.
+    """
+
+    async def one(server: Server) -> None:
+        async with server.open():
+            await server.pause(in_flight)
+            try:
+                await load(server)
+                await server.label(version)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await server.resume()
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            for server in servers:
+                tasks.start_soon(one, server)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+class Probe:
+    """Compares each server with the trainer on a completion of one prompt."""
+
+    def __init__(
+        self, policy: VLLMPolicy, model: Any, prompt: Sequence[int], temperature: float
+    ) -> None:
+        """Choose what is sampled: a prompt such as the run's own, at its temperature."""
+        self.policy, self.model, self.prompt = policy, model, list(prompt)
+        self.sampling = Sampling(max_tokens=PROBE_TOKENS, temperature=temperature)
+        self.usual: float | None = None
+
+    async def difference(self, version: int) -> float:
+        """Largest over the servers of the mean |ln p_engine - ln p_trainer|, in nats.
+
+        Raises:
+            AgentGymError: a server has not the trainer's weights, or labels them otherwise.
+        """
+        found = [await self._one(server, version) for server in self.policy.servers]
+        worst = max(found)
+        self.usual = worst if self.usual is None else self.usual
+        if worst > max(EXACT, GROWTH * self.usual):
+            raise AgentGymError(
+                f"after the update to version {version} engine and trainer differ by {worst:.2g} "
+                f"nats a token, at the start by {self.usual:.2g}: the engine has not all of the "
+                "new weights. Try policy.weights = 'folder', which sends every weight by name"
+            )
+        return worst
+
+    async def _one(self, server: Server, version: int) -> float:
+        sampled = await server.sample(
+            Question(
+                ids=self.prompt,
+                sampling=self.sampling,
+                seed=version,
+                model=self.policy.model,
+                salt=f"probe {version}",
+            )
+        )
+        labels = {label for label in sampled.labels if label is not None}
+        if labels - {str(version)}:
+            raise AgentGymError(
+                f"{server.url} labels its tokens {sorted(labels)} after the update to {version}"
+            )
+        own = await anyio.to_thread.run_sync(
+            _logprobs, self.model, self.prompt, sampled.ids, self.sampling.temperature
+        )
+        return float((own - torch.tensor(sampled.logprobs)).abs().mean())
+
+
+@torch.no_grad()
+def _logprobs(
+    model: Any, prompt: Sequence[int], ids: Sequence[int], temperature: float
+) -> torch.Tensor:
+    whole = torch.tensor([[*prompt, *ids]], device=model.device)
+    logits = model(input_ids=whole, logits_to_keep=len(ids) + 1).logits[0, :-1].float()
+    distribution = torch.log_softmax(logits / temperature, dim=-1)
+    return distribution.gather(1, whole[0, len(prompt) :, None])[:, 0].cpu()
