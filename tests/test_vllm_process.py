@@ -1,67 +1,26 @@
 """A server of our own: it starts, comes back when it is killed, and never outlives us."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 from counter import Counter
 from vllm_asking import differences, reference
+from vllm_processes import gone, processes
 
 import agentgym
 from agentgym.errors import ServerError
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.policy import VLLMPolicy
-from agentgym.policy.vllm.process import serving
+from agentgym.policy.vllm.process import _free_port, serving
 
 CONFIG = EngineConfig(dtype="float32", max_model_len=1024, cpu_cache=1)
-
-
-def processes(address):
-    """Ids of the processes that were started for an address, their descendants included."""
-    port = address.rpartition(":")[2]
-    servers = [
-        int(folder.name)
-        for folder in Path("/proc").glob("[0-9]*")
-        if f"--port\0{port}\0".encode() in _read(folder / "cmdline")
-    ]
-    groups = {os.getpgid(pid) for pid in servers}
-    return [
-        int(folder.name)
-        for folder in Path("/proc").glob("[0-9]*")
-        if _read(folder / "stat") and _group(folder) in groups
-    ]
-
-
-def _read(file):
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
-
-
-def _group(folder):
-    return int(_read(folder / "stat").rpartition(b")")[2].split()[2])
-
-
-def gone(pids, seconds=40):
-    """Whether all of some processes end in time; zombies have ended."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        alive = [
-            p
-            for p in pids
-            if _read(Path(f"/proc/{p}/stat")).rpartition(b")")[2][1:2] not in (b"", b"Z")
-        ]
-        if not alive:
-            return True
-        time.sleep(0.5)
-    return False
 
 
 def test_a_server_killed_in_mid_rollout_costs_no_episode(smollm2, tmp_path):
@@ -105,28 +64,21 @@ def test_a_server_killed_in_mid_rollout_costs_no_episode(smollm2, tmp_path):
     assert processes(url) == []
 
 
-def test_nothing_outlives_a_process_that_is_killed(smollm2, tmp_path):
-    script = f"""
-import anyio, sys
-from pathlib import Path
-from agentgym.policy.vllm import EngineConfig
-from agentgym.policy.vllm.process import serving
-
-async def main():
-    config = EngineConfig(dtype="float32", max_model_len=1024, cpu_cache=1)
-    async with serving(Path({str(smollm2)!r}), config, log=Path({str(tmp_path / "log")!r}),
-                       say=lambda text: None) as server:
-        print(server.url, flush=True)
-        await anyio.sleep_forever()
-
-anyio.run(main)
-"""
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as trainer:
-        url = trainer.stdout.readline().decode().strip()
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_a_command_s_server_ends_with_it(smollm2, tmp_path, end):
+    """By Ctrl-C in good order, by kill -9 all the same: nothing is left running."""
+    line = [sys.executable, "-m", "agentgym", "serve", str(smollm2), "--port", str(_free_port())]
+    for setting in ("dtype=float32", "max_model_len=1024", "cpu_cache=1"):
+        line += ["--engine", setting]
+    line += ["--log", str(tmp_path / "log")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as command:
+        said = next(line for line in command.stdout if "is served at" in line)
+        url = re.search(r"http://[\w.:]+", said)[0]
         pids = processes(url)
-        assert len(pids) > 1
-        trainer.kill()
+        assert len(pids) > 1 and httpx.get(f"{url}/health").status_code == 200
+        command.send_signal(end)
     assert gone(pids)
+    assert command.returncode == (130 if end == signal.SIGINT else -signal.SIGKILL)
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path):

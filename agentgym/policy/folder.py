@@ -76,8 +76,12 @@ def load_tokenizer(folder: Path) -> Any:
         raise BadInput(f"cannot load the tokenizer in {folder}: {reason}") from error
 
 
-def chat_template(folder: Path) -> ChatTemplate:
-    """The renderer of a folder, with the stop tokens that its generation config adds."""
+def chat_template(folder: Path, **template: Any) -> ChatTemplate:
+    """The renderer of a folder, with the stop tokens that its generation config adds.
+
+    ``template`` are further arguments of :class:`agentgym.renderer.ChatTemplate`.
+    """
     generation = base_folder(folder) / "generation_config.json"
     ends = json.loads(generation.read_text()).get("eos_token_id") if generation.is_file() else None
-    return ChatTemplate(load_tokenizer(folder), ends if isinstance(ends, list) else [ends])
+    stops = ends if isinstance(ends, list) else [ends]
+    return ChatTemplate(load_tokenizer(folder), stops, **template)

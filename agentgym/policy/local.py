@@ -8,7 +8,7 @@ behind until it asks again, and from then on timing does enter.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -49,6 +49,7 @@ class LocalPolicy:
         *,
         max_batch: int = 64,
         patience: float = 1.0,
+        template: Mapping[str, Any] | None = None,
     ) -> None:
         """Wrap a model.
 
@@ -58,10 +59,12 @@ class LocalPolicy:
             tokenizer: with a chat template.
             max_batch: most rows in one forward pass.
             patience: seconds that a batch waits for a session that is busy with its environment.
+            template: further arguments of :class:`agentgym.renderer.ChatTemplate`.
         """
         self.model = model
         ends = getattr(model.generation_config, "eos_token_id", None)
-        self.renderer = ChatTemplate(tokenizer, ends if isinstance(ends, list) else [ends])
+        stops = ends if isinstance(ends, list) else [ends]
+        self.renderer = ChatTemplate(tokenizer, stops, **template or {})
         self.max_context: int | None = getattr(model.config, "max_position_embeddings", None)
         self.max_batch, self.patience = max_batch, patience
         self.weight_version = 0

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validat
 from agentgym.algorithm import algorithm_class
 from agentgym.config import override, read_toml, validate
 from agentgym.context import ContextConfig, FullHistory
+from agentgym.drift import OnRewrite
 from agentgym.episode import Limits
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
@@ -82,19 +83,31 @@ class WarmStartConfig(Table):
     """Peak learning rate; a short linear warm-up, then cosine decay to a tenth."""
 
 
+class TemplateConfig(Table):
+    """How messages become prompts."""
+
+    on_rewrite: OnRewrite = "fork"
+    """When the chat template writes the past otherwise than before: fork (render the prompt anew,
+    a new segment), keep (append to what stands there) or error."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """Variables of the template, e.g. enable_thinking = false."""
+
+
 class PolicyConfig(Table):
     """What samples the actions."""
 
-    engine: Literal["local", "vllm"] = "local"
-    """local: transformers, on the trained model itself. vllm: servers."""
+    engine: Literal["local", "vllm", "vllm-in-process"] = "local"
+    """local: transformers, on the trained model itself. vllm: servers. vllm-in-process: vLLM on
+    the GPU that trains, which gives it the memory during an update."""
     weights: Literal["folder", "adapter", "nccl", "ipc"] = "folder"
     """How new weights get to vLLM. folder: all of them, through memory that both sides see, on
     every build. adapter: those of [model.lora] alone. nccl: between GPUs. ipc: on one GPU."""
     in_flight: InFlight = "keep"
     """Unfinished completions at an update: wait (finish first), keep (freeze, then go on) or abort
     (give back, ask for the rest)."""
+    template: TemplateConfig = TemplateConfig()
     vllm: EngineConfig = EngineConfig()
-    """The servers."""
+    """The servers, or the engine in process."""
 
 
 class RolloutConfig(Table):
@@ -223,7 +236,23 @@ class TrainConfig(Table):
                 "the local policy samples from the very weights that train, so it cannot run "
                 "ahead: rollout.max_staleness must be 0 (policy.engine = 'vllm' has its own)"
             )
+        if self.policy.engine == "vllm-in-process":
+            self._fits_in_process()
         return self
+
+    def _fits_in_process(self) -> None:
+        if self.rollout.max_staleness and self.policy.vllm.sleep:
+            raise ValueError(
+                "an engine that sleeps during updates cannot run ahead: rollout.max_staleness "
+                "must be 0, or policy.vllm.sleep = false with memory for both"
+            )
+        if self.policy.weights in {"nccl", "ipc"}:
+            raise ValueError(
+                f"policy.weights = {self.policy.weights!r} goes to a server; 'folder' and "
+                "'adapter' go to an engine in process"
+            )
+        if self.policy.vllm.urls:
+            raise ValueError("policy.vllm.urls are of servers: policy.engine = 'vllm'")
 
 
 def load(path: Path, arguments: list[str]) -> TrainConfig:

@@ -1,10 +1,13 @@
 """vLLM as the policy engine.
 
-server.py      one server over HTTP: what it can do, tokens in and tokens out, new weights
-policy.py      one or many servers as a policy
+engine.py      what a policy and a weight update need of vLLM
+policy.py      one or many engines as a policy
+tokens.py      what is asked and answered: tokens in, tokens out
+server.py      an engine over HTTP: what it can do, its controls
 process.py     a server that is ours: started, watched, restarted, stopped
 guardian.py    the process between us and our server, so that it never outlives us
-in_process.py  the engine inside this process
+in_process.py  an engine without a server, which can lend its GPU memory
+watchdog.py    the process beside that engine, so that it never outlives us
 """
 
 from __future__ import annotations
@@ -34,12 +37,16 @@ class EngineConfig(BaseModel):
     """Completions in the making at once, on each server."""
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Share of the GPU's memory for weights and KV cache; 0.4 leaves room for a trainer on it."""
+    sleep: bool = True
+    """Give the GPU's memory to the trainer during an update (in-process engine)."""
     cpu_cache: Annotated[int, Field(ge=1)] = 4
     """GiB of KV cache on the CPU build."""
     eager: bool = True
     """False compiles the model and captures CUDA graphs: a slow start, then faster steps."""
     arguments: list[str] = []
     """Further arguments of the server, as its --help names them."""
+    variables: dict[str, str] = {}
+    """Further environment variables of the server, e.g. CUDA_VISIBLE_DEVICES."""
     entropy_top: Annotated[int, Field(ge=0, le=19)] = 0
     """Most likely tokens from which entropies are estimated; 0: none are recorded."""
     start_timeout: Annotated[float, Field(gt=0)] = 600.0

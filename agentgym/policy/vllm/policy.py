@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from agentgym.errors import BadInput, ServerError
 from agentgym.policy import Completion, Prompt, Sampling
 from agentgym.policy.folder import chat_template
 from agentgym.policy.vllm import EngineConfig
-from agentgym.policy.vllm.server import Abilities, Server
+from agentgym.policy.vllm.engine import Engine
+from agentgym.policy.vllm.server import Abilities
 from agentgym.policy.vllm.tokens import Question, Sampled
 from agentgym.renderer import ChatTemplate
 
@@ -23,7 +24,7 @@ class VLLMPolicy:
 
     def __init__(
         self,
-        servers: Sequence[Server],
+        servers: Sequence[Engine],
         abilities: Abilities,
         renderer: ChatTemplate,
         *,
@@ -43,11 +44,16 @@ class VLLMPolicy:
         self.model = abilities.model
         """The served name that is asked: the model's or, once there is one, an adapter's."""
         self.weight_version = 0
-        self._homes: dict[str, tuple[str, Server]] = {}  # session -> its episode, its server
+        self._homes: dict[str, tuple[str, Engine]] = {}  # session -> its episode, its server
 
     @classmethod
     async def connect(
-        cls, servers: Sequence[Server], config: EngineConfig, *, tokenizer: str | Path | None = None
+        cls,
+        servers: Sequence[Engine],
+        config: EngineConfig,
+        *,
+        tokenizer: str | Path | None = None,
+        template: Mapping[str, Any] | None = None,
     ) -> Self:
         """Probe servers and make a policy of them.
 
@@ -56,6 +62,7 @@ class VLLMPolicy:
             config: how they are asked.
             tokenizer: a folder with the model's tokenizer; default: where the server read the
                 model, if that is a folder here.
+            template: further arguments of :class:`agentgym.renderer.ChatTemplate`.
 
         Raises:
             ServerError: one cannot be reached or is no vLLM server.
@@ -75,7 +82,7 @@ class VLLMPolicy:
             dev_routes=all(one.dev_routes for one in found),
             tempered=all(one.tempered for one in found),
         )
-        renderer = chat_template(Path(tokenizer or weakest.root))
+        renderer = chat_template(Path(tokenizer or weakest.root), **template or {})
         return cls(servers, weakest, renderer, entropy_top=config.entropy_top)
 
     @asynccontextmanager
@@ -119,7 +126,7 @@ class VLLMPolicy:
                 break
         raise ServerError(f"{server.url} ended a completion with {sampled.finish_reason!r}")
 
-    def _home(self, prompt: Prompt) -> Server:
+    def _home(self, prompt: Prompt) -> Engine:
         episode, server = self._homes.get(prompt.session, ("", self.servers[0]))
         if episode != prompt.episode:
             server = min(self.servers, key=lambda one: one.active)

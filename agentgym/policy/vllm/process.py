@@ -100,7 +100,7 @@ async def serving(
     server = OwnServer(
         f"http://{host}:{port}",
         command(model, config, host=host, port=port, arguments=arguments),
-        os.environ | environment(config) | (variables or {}),
+        os.environ | environment(config) | config.variables | (variables or {}),
         config,
         log,
         say,

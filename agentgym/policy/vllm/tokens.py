@@ -55,7 +55,8 @@ class Route(NamedTuple):
     answer: Callable[[dict[str, Any], int], Sampled]
 
 
-def _parameters(question: Question) -> dict[str, Any]:
+def parameters(question: Question) -> dict[str, Any]:
+    """vLLM's sampling parameters."""
     sampling = question.sampling
     return {
         "temperature": sampling.temperature,
@@ -72,7 +73,7 @@ def _generate_request(question: Question) -> dict[str, Any]:
     return {
         "model": question.model or None,
         "token_ids": list(question.ids),
-        "sampling_params": _parameters(question),
+        "sampling_params": parameters(question),
         "cache_salt": question.salt,
     }
 
@@ -80,22 +81,19 @@ def _generate_request(question: Question) -> dict[str, Any]:
 def _generate_answer(answer: dict[str, Any], top: int) -> Sampled:
     (choice,) = answer["choices"]
     tokens = choice["logprobs"]["content"] if choice["token_ids"] else []
-    labels: list[str | None] = [None] * len(choice["token_ids"])
-    for span in choice.get("weight_versions") or ():
-        for place in range(span["start"], span["end"]):
-            labels[place] = span["version"]
+    spans = ((s["version"], s["start"], s["end"]) for s in choice.get("weight_versions") or ())
     likely = ([t["logprob"] for t in token["top_logprobs"] if t["rank"] <= top] for token in tokens)
     return Sampled(
         ids=choice["token_ids"],
         logprobs=[token["logprob"] for token in tokens],
-        entropies=[_entropy(logprobs) for logprobs in likely] if top else [],
-        labels=labels,
+        entropies=[entropy(logprobs) for logprobs in likely] if top else [],
+        labels=labels(spans, len(choice["token_ids"])),
         finish_reason=choice["finish_reason"],
     )
 
 
 def _completion_request(question: Question) -> dict[str, Any]:
-    return _parameters(question) | {
+    return parameters(question) | {
         "model": question.model,
         "prompt": list(question.ids),
         "cache_salt": question.salt,
@@ -111,17 +109,25 @@ def _completion_answer(answer: dict[str, Any], top: int) -> Sampled:
     return Sampled(
         ids=ids,
         logprobs=logprobs,
-        entropies=[_entropy(sorted(t.values(), reverse=True)[:top]) for t in likely],
+        entropies=[entropy(sorted(t.values(), reverse=True)[:top]) for t in likely],
         labels=[None] * len(ids),
         finish_reason=choice["finish_reason"],
     )
 
 
-def _entropy(logprobs: Iterable[float]) -> float:
+def entropy(logprobs: Iterable[float]) -> float:
     """Entropy in nats when all tokens but these are one token."""
     probs = [math.exp(logprob) for logprob in logprobs]
     probs.append(max(0.0, 1.0 - sum(probs)))
     return -sum(p * math.log(p) for p in probs if p > 0)
+
+
+def labels(spans: Iterable[tuple[str, int, int]], length: int) -> list[str | None]:
+    """A label for each token, from spans [start, end) of one label; None where there is none."""
+    found: list[str | None] = [None] * length
+    for label, start, end in spans:
+        found[start:end] = [label] * (end - start)
+    return found
 
 
 GENERATE = Route("/inference/v1/generate", _generate_request, _generate_answer)

@@ -1,63 +1,36 @@
 """The training loop: gather, give credit, update, record, and again.
 
-One training step plays ``rollout.groups`` groups with the current weights, lets the algorithm give
-each step its advantage, and makes the updates of one batch. Everything random is a function of the
-run's seed and the step, so a run that was killed goes on as if nothing had happened.
+One training step plays ``rollout.groups`` groups, lets the algorithm give each step its advantage,
+and makes the updates of one batch; with ``rollout.max_staleness`` the next batches are played in
+the meantime. Everything random is a function of the run's seed and the step, so a run that was
+killed goes on as if nothing had happened.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import anyio.to_thread
 import numpy as np
 
 from agentgym.algorithm import Steps
-from agentgym.env import Task
-from agentgym.errors import AgentGymError, BadInput, UnknownName
+from agentgym.errors import AgentGymError
 from agentgym.evaluation import Report
-from agentgym.registry import make
 from agentgym.seeding import derive_seed
-from agentgym.tooling import Tool
 from agentgym.trajectory import write_jsonl
 from agentgym_trainers.config import TrainConfig
-from agentgym_trainers.engine import checkpoint
 from agentgym_trainers.engine.ahead import sampling_ahead
-from agentgym_trainers.engine.experience import Experience, TaskOrder, gather
-from agentgym_trainers.engine.held_out import Episodes, forget_after, held_out, saved
-from agentgym_trainers.engine.learner import Learner
-from agentgym_trainers.engine.metrics import Metrics
+from agentgym_trainers.engine.experience import Experience, gather
+from agentgym_trainers.engine.held_out import Episodes, held_out, saved
 from agentgym_trainers.engine.plot import learning_curve
 from agentgym_trainers.engine.progress import Display
 from agentgym_trainers.engine.rows import rows_of
-from agentgym_trainers.engine.run_folder import locked, record, require_same
-from agentgym_trainers.engine.sampler import Sampler, sampler
-from agentgym_trainers.engine.start import load, start
+from agentgym_trainers.engine.run import Run, opened
+from agentgym_trainers.engine.run_folder import locked
 
 LARGEST_MISMATCH = 1e-3
-
-
-@dataclass
-class Run:
-    """A run in progress."""
-
-    config: TrainConfig
-    folder: Path
-    display: Display
-    order: TaskOrder
-    held_out: list[Task]
-    learner: Learner
-    tokenizer: Any
-    sampler: Sampler
-    state: checkpoint.State
-    metrics: Metrics
-    step_ended: float = field(default_factory=time.perf_counter)
 
 
 async def train(config: TrainConfig, display: Display | None = None) -> tuple[Episodes, Episodes]:
@@ -81,7 +54,7 @@ async def train(config: TrainConfig, display: Display | None = None) -> tuple[Ep
 
 
 async def _train(config: TrainConfig, display: Display) -> tuple[Episodes, Episodes]:
-    async with _opened(config, display) as run:
+    async with opened(config, display) as run:
         return await _until_done(run)
 
 
@@ -120,75 +93,6 @@ def _unfinished(run: Run) -> bool:
     return run.state.step < run.config.steps and not spent
 
 
-@asynccontextmanager
-async def _opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
-    """A run that goes on from its newest whole checkpoint, or begins."""
-    tasks, tools = _tasks(config)
-    folder = config.run_dir
-    require_same(config)
-    newest = checkpoint.newest(folder / "checkpoints")
-    if newest is None:
-        model, tokenizer = await start(config, tasks[config.env.train_split], tools, display)
-        model.save_pretrained(folder / "start")
-        tokenizer.save_pretrained(folder / "start")
-        state = checkpoint.State()
-    else:
-        model, tokenizer = load(newest / "model", config.model)
-        state = checkpoint.read_state(newest)
-        display.say(f"going on from {newest}")
-    learner = Learner(model, config.optimizer, _reference(config, model))
-    if newest is not None:
-        checkpoint.read_optimizer(newest, learner.optimizer)
-    record(config)
-    forget_after(folder, state.step)
-    metrics = Metrics(folder, state.step)
-    try:
-        async with sampler(config, model, tokenizer, display) as plays:
-            await plays.updated(state.step)
-            run = Run(
-                config=config,
-                folder=folder,
-                display=display,
-                order=TaskOrder(tasks[config.env.train_split], config.seed),
-                held_out=tasks[config.env.test_split][: config.evaluation.tasks],
-                learner=learner,
-                tokenizer=tokenizer,
-                sampler=plays,
-                state=state,
-                metrics=metrics,
-            )
-            if newest is None:
-                _save(run)
-            yield run
-    finally:
-        metrics.close()
-
-
-def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
-    """The tasks of the splits that the run needs, and the environment's tools."""
-    env = make(config.env.id, **config.env.kwargs)
-    tasks = {}
-    for split in (config.env.train_split, config.env.test_split):
-        if split not in env.splits:
-            raise UnknownName(f"split of {config.env.id}", split, env.splits)
-        tasks[split] = list(env.tasks(split))
-        if not tasks[split]:
-            raise BadInput(f"{config.env.id} has no tasks in its split {split!r}")
-    env.close()
-    return tasks, env.tools
-
-
-def _reference(config: TrainConfig, model: Any) -> Any:
-    """What the KL term compares with: the weights at the start of reinforcement."""
-    if not config.algorithm.objective.kl_coef:
-        return None
-    warm = config.warm_start
-    if config.model.lora and not (warm.demonstrations or warm.trajectories):
-        return model  # with its adapters off
-    reference, _ = load(config.run_dir / "start", config.model)
-    return reference
-
-
 async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
     config, step = run.config, run.state.step + 1
     started = time.perf_counter()
@@ -206,16 +110,17 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
         advantages = config.algorithm.advantages(steps)
         rows = rows_of(experience.learnt_from, advantages)
         credited = time.perf_counter()
-        learnt = await anyio.to_thread.run_sync(
-            lambda: run.learner.reinforce(
-                rows,
-                config.algorithm.objective,
-                config.correction,
-                temperature=config.rollout.sampling.temperature,
-                lr=_learning_rate(config, step),
-                seed=derive_seed(config.seed, "minibatches", step),
+        async with run.sampler.updating():
+            learnt = await anyio.to_thread.run_sync(
+                lambda: run.learner.reinforce(
+                    rows,
+                    config.algorithm.objective,
+                    config.correction,
+                    temperature=config.rollout.sampling.temperature,
+                    lr=_learning_rate(config, step),
+                    seed=derive_seed(config.seed, "minibatches", step),
+                )
             )
-        )
         if config.policy.engine == "local":
             _require_agreement(learnt["mismatch"])
         numbers |= {f"update/{name}": value for name, value in learnt.items()}
@@ -234,7 +139,7 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
     numbers["update/lr"] = _learning_rate(config, step)
     run.metrics.write(step, numbers)
     if step % config.checkpoint.every == 0 or not _unfinished(run):
-        _save(run)
+        run.save()
     return numbers
 
 
@@ -279,17 +184,6 @@ def _learning_rate(config: TrainConfig, step: int) -> float:
     warm = min(1.0, step / settings.warmup_steps) if settings.warmup_steps else 1.0
     left = 1.0 - (step - 1) / config.steps if settings.schedule == "linear" else 1.0
     return settings.lr * warm * left
-
-
-def _save(run: Run) -> None:
-    checkpoint.save(
-        run.folder / "checkpoints",
-        run.learner.model,
-        run.tokenizer,
-        run.learner.optimizer,
-        run.state,
-        run.config.checkpoint.keep,
-    )
 
 
 async def _evaluate(run: Run) -> Episodes:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, Protocol
 
 import torch
 
-from agentgym.errors import BadInput
+from agentgym.errors import BadInput, MissingExtra
 from agentgym.policy import Policy
 from agentgym.policy.folder import base_folder
 from agentgym.policy.local import LocalPolicy
+from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import OwnServer, adapter_arguments, serving
 from agentgym.policy.vllm.server import Abilities, Server
@@ -26,6 +28,9 @@ from agentgym_trainers.weights.update import Probe, WeightSync
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
+Lends = Callable[[], AbstractAsyncContextManager[None]]
+"""The time in which an engine holds no GPU memory."""
+
 
 class Sampler(Protocol):
     """A policy that follows the learner."""
@@ -33,6 +38,10 @@ class Sampler(Protocol):
     @property
     def policy(self) -> Policy:
         """Plays."""
+        ...
+
+    def updating(self) -> AbstractAsyncContextManager[None]:
+        """Held while the learner works on its weights; the policy rests where it must."""
         ...
 
     async def updated(self, version: int) -> dict[str, float]:
@@ -56,7 +65,10 @@ async def sampler(
         yield InPlace(config, model, tokenizer)
         return
     async with AsyncExitStack() as stack:
-        yield await _served(config, model, display, stack)
+        if config.policy.engine == "vllm":
+            yield await _served(config, model, display, stack)
+        else:
+            yield await _in_process(config, model, display, stack)
 
 
 class InPlace:
@@ -68,7 +80,12 @@ class InPlace:
             tokenizer,
             max_batch=config.rollout.concurrency,
             patience=config.rollout.patience,
+            template=config.policy.template.model_dump(),
         )
+
+    def updating(self) -> AbstractAsyncContextManager[None]:
+        """See :class:`Sampler`."""
+        return nullcontext()
 
     async def updated(self, version: int) -> dict[str, float]:
         """See :class:`Sampler`."""
@@ -82,6 +99,10 @@ class Served:
     def __init__(self, policy: VLLMPolicy, sync: WeightSync, probe: Probe) -> None:
         self.policy, self.sync, self.probe = policy, sync, probe
 
+    def updating(self) -> AbstractAsyncContextManager[None]:
+        """See :class:`Sampler`."""
+        return nullcontext()
+
     async def updated(self, version: int) -> dict[str, float]:
         """See :class:`Sampler`."""
         started = time.perf_counter()
@@ -91,18 +112,34 @@ class Served:
         return {"seconds/send_weights": sent - started, "update/probe": difference}
 
 
+class InProcess(Served):
+    """vLLM samples on the GPU that trains, and lends its memory to an update."""
+
+    def __init__(self, lends: Lends, policy: VLLMPolicy, sync: WeightSync, probe: Probe) -> None:
+        super().__init__(policy, sync, probe)
+        self.lends = lends
+
+    @asynccontextmanager
+    async def updating(self) -> AsyncIterator[None]:
+        """See :class:`Sampler`."""
+        async with self.lends():
+            try:
+                yield
+            finally:
+                torch.cuda.empty_cache()  # torch keeps what it needs no more, and vLLM wants it
+
+
 async def _served(
     config: TrainConfig, model: Any, display: Display, stack: AsyncExitStack
 ) -> Served:
     settings = config.policy.vllm
-    start = config.run_dir / "start"
     servers: list[Server] = [Server(url, settings) for url in settings.urls]
     if not servers:
         arguments, variables = _server_needs(config)
         with display.stage("starting vLLM", 1) as stage:
             own = await stack.enter_async_context(
                 serving(
-                    base_folder(start),
+                    base_folder(config.run_dir / "start"),
                     settings,
                     log=config.run_dir / "vllm.log",
                     say=display.say,
@@ -112,15 +149,43 @@ async def _served(
             )
             stage.advance()
         servers = [own]
-    policy = await VLLMPolicy.connect(servers, settings, tokenizer=start)
-    _require(policy.abilities, config)
-    sync = _weight_sync(config, policy, model)
-    stack.callback(sync.close)
+    policy, sync, probe = await _following(config, model, servers, stack)
     for server in servers:
         if isinstance(server, OwnServer):
             server.on_restart = partial(sync.restore, server)
+    return Served(policy, sync, probe)
+
+
+async def _in_process(
+    config: TrainConfig, model: Any, display: Display, stack: AsyncExitStack
+) -> InProcess:
+    if importlib.util.find_spec("vllm") is None:
+        raise MissingExtra("vLLM in process", "vllm")
+    from agentgym.policy.vllm.in_process import in_process  # noqa: PLC0415  imports vLLM
+
+    arguments, _ = _server_needs(config)
+    with display.stage("starting vLLM", 1) as stage:
+        start = base_folder(config.run_dir / "start")
+        opening = in_process(start, config.policy.vllm, arguments=arguments)
+        engine = await stack.enter_async_context(opening)
+        stage.advance()
+    return InProcess(engine.asleep, *await _following(config, model, [engine], stack))
+
+
+async def _following(
+    config: TrainConfig, model: Any, engines: Sequence[Engine], stack: AsyncExitStack
+) -> tuple[VLLMPolicy, WeightSync, Probe]:
+    """A policy, what sends it the learner's weights, and what sees whether they arrived."""
+    start = config.run_dir / "start"
+    template = config.policy.template.model_dump()
+    policy = await VLLMPolicy.connect(
+        engines, config.policy.vllm, tokenizer=start, template=template
+    )
+    _require(policy.abilities, config)
+    sync = _weight_sync(config, policy, model)
+    stack.callback(sync.close)
     prompt = _first_prompt(config, policy.renderer)
-    return Served(policy, sync, Probe(policy, model, prompt, config.rollout.sampling.temperature))
+    return policy, sync, Probe(policy, model, prompt, config.rollout.sampling.temperature)
 
 
 def _first_prompt(config: TrainConfig, renderer: Renderer) -> list[int]:

@@ -56,7 +56,7 @@ async def start(
     if settings.lora:
         add_adapters(model, settings.lora, derive_seed(config.seed, "adapters"))
     if episodes:
-        policy = LocalPolicy(model, tokenizer)
+        policy = LocalPolicy(model, tokenizer, template=config.policy.template.model_dump())
         rows = demonstration_rows(episodes, policy.renderer, config.context, tools)
         longest = policy.max_context or max(map(len, rows))
         fitting = [row for row in rows if len(row) <= longest]

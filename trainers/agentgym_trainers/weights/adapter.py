@@ -8,8 +8,8 @@ from typing import Any
 import anyio.to_thread
 
 from agentgym.policy.vllm import InFlight
+from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
-from agentgym.policy.vllm.server import Server
 from agentgym_trainers.weights.folder import memory_folder
 from agentgym_trainers.weights.update import update
 
@@ -37,7 +37,7 @@ class AdapterSync:
         self.policy.model = NAME
         self.version = self.policy.weight_version = version
 
-    async def restore(self, server: Server) -> None:
+    async def restore(self, server: Engine) -> None:
         """See :class:`WeightSync`."""
         await server.load_adapter(NAME, self.folder)
         await server.label(self.version)

@@ -6,6 +6,7 @@ file system. For a model of 135M parameters in float32 that takes 0.3 s on two c
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,8 +18,8 @@ from safetensors.torch import save_file
 
 from agentgym.errors import AgentGymError
 from agentgym.policy.vllm import InFlight
+from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
-from agentgym.policy.vllm.server import Server
 from agentgym_trainers.weights.update import update
 from agentgym_trainers.weights.whole import whole_weights
 
@@ -26,9 +27,25 @@ MEMORY = Path("/dev/shm")
 
 
 def memory_folder() -> Path:
-    """A new folder in memory, or in the temporary directory where that is not to be had."""
-    parent = MEMORY if MEMORY.is_dir() else None
-    return Path(tempfile.mkdtemp(prefix="agentgym-", dir=parent))
+    """A new folder in memory, or in the temporary directory where that is not to be had.
+
+    What processes that were killed have left there is removed.
+    """
+    parent = MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())
+    for left in parent.glob("agentgym-weights-*-*"):
+        if not _is_alive(int(left.name.split("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"agentgym-weights-{os.getpid()}-", dir=parent))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 class FolderSync:
@@ -51,7 +68,7 @@ class FolderSync:
         )
         self.version = self.policy.weight_version = version
 
-    async def restore(self, server: Server) -> None:
+    async def restore(self, server: Engine) -> None:
         """See :class:`WeightSync`."""
         await server.reload(self.folder)
         await server.label(self.version)

@@ -24,6 +24,7 @@ from vllm.distributed.weight_transfer.nccl_engine import NCCLTrainerInitInfo
 
 from agentgym.errors import AgentGymError
 from agentgym.policy.vllm import InFlight
+from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.server import Server
 from agentgym_trainers.weights.whole import whole_weights
@@ -62,8 +63,10 @@ class NativeSync:
                 f"policy.weights = {backend!r} moves weights between CUDA devices, and there is "
                 "none; 'folder' and 'adapter' work everywhere"
             )
-        if len(policy.servers) != 1:
+        (server, *more) = policy.servers
+        if more or not isinstance(server, Server):
             raise AgentGymError(f"policy.weights = {backend!r} serves one server, not several")
+        self.server = server
         self.policy, self.in_flight, self.backend = policy, in_flight, backend
         self.source = _Source(model, dtype)
         self.engine: Any = None
@@ -74,7 +77,7 @@ class NativeSync:
         Raises:
             AgentGymError: the transfer failed or passed the time limit.
         """
-        (server,) = self.policy.servers
+        server = self.server
         seconds = server.config.update_timeout
         async with server.open():
             world = 1 + int((await server.get("/get_world_size"))["world_size"])
@@ -91,7 +94,7 @@ class NativeSync:
                     await server.resume()
         self.policy.weight_version = version
 
-    async def restore(self, server: Server) -> None:
+    async def restore(self, server: Engine) -> None:
         """See :class:`WeightSync`.
 
         Raises:

@@ -16,12 +16,13 @@ import torch
 from agentgym.errors import AgentGymError
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import InFlight
+from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
-from agentgym.policy.vllm.server import Server
 from agentgym.policy.vllm.tokens import Question
 
 PROBE_TOKENS = 16
 EXACT = 1e-4  # float32 on both sides agrees better than this
+ANOTHER_MODEL = 0.3  # nats; bfloat16 against float32 gives 0.03
 GROWTH = 4.0  # other precisions: how much more than at the start they may differ
 
 
@@ -32,7 +33,7 @@ class WeightSync(Protocol):
         """Give every server the learner's weights as they are now, and label them."""
         ...
 
-    async def restore(self, server: Server) -> None:
+    async def restore(self, server: Engine) -> None:
         """Give a restarted server what was sent last."""
         ...
 
@@ -42,10 +43,10 @@ class WeightSync(Protocol):
 
 
 async def update(
-    servers: Sequence[Server],
+    servers: Sequence[Engine],
     version: int,
     in_flight: InFlight,
-    load: Callable[[Server], Awaitable[None]],
+    load: Callable[[Engine], Awaitable[None]],
 ) -> None:
     """Let ``load`` change the weights of each server while it pauses.
 
@@ -53,7 +54,7 @@ async def update(
         ServerError: a server failed or was silent for too long. It may then hold any weights.
     """
 
-    async def one(server: Server) -> None:
+    async def one(server: Engine) -> None:
         async with server.open():
             await server.pause(in_flight)
             try:
@@ -90,6 +91,11 @@ class Probe:
         """
         found = [await self._one(server, version) for server in self.policy.servers]
         worst = max(found)
+        if self.usual is None and worst > ANOTHER_MODEL:
+            raise AgentGymError(
+                f"engine and trainer differ by {worst:.2g} nats a token before any training: do "
+                f"the servers serve the model that is trained? They have {self.policy.model}"
+            )
         self.usual = worst if self.usual is None else self.usual
         if worst > max(EXACT, GROWTH * self.usual):
             raise AgentGymError(
@@ -99,7 +105,7 @@ class Probe:
             )
         return worst
 
-    async def _one(self, server: Server, version: int) -> float:
+    async def _one(self, server: Engine, version: int) -> float:
         sampled = await server.sample(
             Question(
                 ids=self.prompt,
