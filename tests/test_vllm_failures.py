@@ -72,7 +72,7 @@ def test_a_silent_server_costs_the_episode_and_no_more_time_than_allowed(server)
     started = time.monotonic()
     record = behind(server, stalls, request_timeout=2)
     assert time.monotonic() - started < 60
-    assert "took the request and was then silent for 2 s" in record.failure.message
+    assert "took the request and then was silent for 2 s" in record.failure.message
 
 
 def test_an_id_that_the_model_does_not_have(server):

@@ -31,6 +31,7 @@ from agentgym_trainers.weights.adapter import AdapterSync
 from agentgym_trainers.weights.folder import FolderSync
 from agentgym_trainers.weights.update import Probe
 
+pytestmark = pytest.mark.timeout(600)  # engines start, some of them twice
 EXACT = 1e-4
 TOP = 8
 SMALL = """
@@ -203,6 +204,7 @@ def test_a_killed_run_leaves_no_engine_behind(tmp_path):
         until = time.monotonic() + 200
         while time.monotonic() < until and run.poll() is None and len(steps(metrics)) < 2:
             time.sleep(0.5)
+        assert run.poll() is None, log.read_text()
         children = [child.pid for child in psutil.Process(run.pid).children(recursive=True)]
         run.kill()
     assert len(steps(metrics)) >= 2, log.read_text()

@@ -20,6 +20,7 @@ from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import _free_port, serving
 
+pytestmark = pytest.mark.timeout(600)  # engines start, some of them twice
 CONFIG = EngineConfig(dtype="float32", max_model_len=1024, cpu_cache=1)
 
 

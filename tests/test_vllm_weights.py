@@ -23,6 +23,7 @@ from agentgym_trainers.weights.folder import FolderSync
 from agentgym_trainers.weights.update import Probe, update
 from agentgym_trainers.weights.whole import whole_weights
 
+pytestmark = pytest.mark.timeout(600)  # engines start, some of them twice
 EXACT = 1e-4
 
 
@@ -93,6 +94,15 @@ def test_a_head_that_stayed_old_is_found(running, changed, smollm2, monkeypatch)
     monkeypatch.undo()
     running.call(sync.send, 3)
     sync.close()
+
+
+def test_a_server_of_another_model_is_found_before_any_training(running, changed, smollm2):
+    sync = FolderSync(running.policy, reference(smollm2), "keep", None)
+    running.call(sync.send, 9)
+    sync.close()
+    probe = Probe(running.policy, changed, [1, 4093, 198, 57], temperature=1.0)
+    with pytest.raises(AgentGymError, match="do the servers serve the model that is trained"):
+        running.call(probe.difference, 9)
 
 
 def test_an_adapter_in_place_of_the_one_before(running, smollm2):
@@ -171,3 +181,13 @@ def test_a_restarted_server_gets_its_weights_back(running, changed):
     found, labels = agreement(running, changed)
     assert found < EXACT and labels == {20} and running.server.restarts == 1
     sync.close()
+
+
+@pytest.mark.parametrize("backend", ["nccl", "ipc"])
+def test_transfers_between_gpus_need_one(running, smollm2, backend):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU: benchmarks/gpu.py runs these")
+    from agentgym_trainers.weights.native import NativeSync
+
+    with pytest.raises(AgentGymError, match=f"'{backend}' moves weights between CUDA devices"):
+        NativeSync(running.policy, reference(smollm2), "keep", backend, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -114,6 +115,7 @@ class Learner:
                 )
                 for name, value in measured.items():
                     totals[name].append(value)
+        give_back_memory()
         metrics = {name: sum(values) / len(values) for name, values in totals.items()}
         return metrics | (before or mismatch(torch.cat(differences)))
 
@@ -199,3 +201,13 @@ class Learner:
         low = self.config.precision == "bfloat16"
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=low):
             return logprobs(model, batch, temperature)
+
+
+def give_back_memory() -> None:
+    """Return what was freed to the system.
+
+    glibc keeps it for the thread that freed it, and each update may run in another thread: without
+    this a run of 135M parameters on a CPU grew by 3 GB a step.
+    """
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
