@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import anyio
 import httpx
@@ -72,7 +73,14 @@ def test_a_command_s_server_ends_with_it(smollm2, tmp_path, end):
     for setting in ("dtype=float32", "max_model_len=1024", "cpu_cache=1"):
         line += ["--engine", setting]
     line += ["--log", str(tmp_path / "log")]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as command:
+    started = subprocess.Popen(
+        line,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background have Ctrl-C ignored, and would hand that on.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    with started as command:
         said = next(line for line in command.stdout if "is served at" in line)
         url = re.search(r"http://[\w.:]+", said)[0]
         pids = processes(url)

@@ -8,11 +8,16 @@ from pathlib import Path
 def processes(address):
     """Ids of the processes that serve an address: the server and all of its group.
 
-    The guardian has the same command line, but is of the group of whoever started it.
+    Its guardian and `agentgym serve` name the address too, but belong to who started them.
     """
     flag = f"--port\0{address.rpartition(':')[2]}\0".encode()
+    module = b"-m\0vllm.entrypoints"
     lines = {pid: _read(pid, "cmdline") for pid in _pids()}
-    servers = [pid for pid, line in lines.items() if flag in line and b"guardian" not in line]
+    servers = [
+        pid
+        for pid, line in lines.items()
+        if flag in line and line.partition(b"\0")[2].startswith(module)
+    ]
     groups = {os.getpgid(pid) for pid in servers}
     return [pid for pid in _pids() if _state(pid) != "Z" and _group(pid) in groups]
 
