@@ -4,10 +4,13 @@ Because a context is a function and keeps no state, an episode can be forked, re
 re-rendered from its record alone.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple, Protocol, TypedDict
+from typing import Annotated, Literal, NamedTuple, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from agentgym.parts import Part
 
 
 class Message(TypedDict):
@@ -24,12 +27,12 @@ class Turn(NamedTuple):
     action: str
 
 
-class Context(Protocol):
+class Context(Part, ABC):
     """Chooses the messages of the next prompt."""
 
+    @abstractmethod
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
         """The prompt after ``turns`` (oldest first), ending with the current ``observation``."""
-        ...
 
 
 def _chat(system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
@@ -41,29 +44,23 @@ def _chat(system: str, turns: Sequence[Turn], observation: str) -> list[Message]
     return chat
 
 
-class FullHistory(BaseModel):
+class FullHistory(Context):
     """Every turn: each prompt extends the last, so a trajectory is one causal row."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    kind: Literal["full"] = "full"
-    """``full`` shows everything."""
+    name: str = "full"
 
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
         """System prompt, all turns, the current observation."""
         return _chat(system, turns, observation)
 
 
-class Window(BaseModel):
+class Window(Context):
     """The last ``turns`` turns, and the first observation, which usually states the task.
 
     Once turns fall out, each step has a prompt of its own and begins a new segment.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    kind: Literal["window"] = "window"
-    """``window`` shows the last turns."""
+    name: str = "window"
     turns: Annotated[int, Field(ge=0)] = 2
     """Past turns that stay visible; 0 shows the current observation alone."""
 
@@ -78,7 +75,3 @@ class Window(BaseModel):
             return _chat(system, [], note + observation)
         kept[0] = Turn(note + kept[0].observation, kept[0].action)
         return _chat(system, kept, observation)
-
-
-ContextConfig = Annotated[FullHistory | Window, Field(discriminator="kind")]
-"""The contexts a config file can name."""

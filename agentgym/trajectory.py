@@ -67,6 +67,8 @@ class Step(BaseModel):
     """Identity of the state in which the action was taken."""
     terminated: bool = False
     truncated: bool = False
+    sampled_by: str = ""
+    """The trajectory that sampled this step, where this one branched off later and shares it."""
     segment: int = 0
     """Steps of one segment share one causal sequence; an edited or windowed past begins another."""
     drift: Drift = "clean"
@@ -112,6 +114,12 @@ class Trajectory(BaseModel):
     env: str = ""
     seed: int = 0
     """The seed the environment was reset with."""
+    parent: str = ""
+    """The trajectory that this one branched off, with which it shares its first steps."""
+    branch_step: int = 0
+    """How many steps it shares with its parent."""
+    branch_token: int = 0
+    """How many tokens, prompts included, stood before its first step of its own."""
     system_prompt: str = ""
     steps: list[Step] = []
     final_observation: str = ""

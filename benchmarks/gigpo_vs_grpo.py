@@ -25,7 +25,7 @@ from agentgym_trainers.engine.metrics import read
 
 ROOT = Path(__file__).parent.parent
 RUNS = ROOT / "runs/gigpo_vs_grpo"
-ARMS = {"gigpo": ["--algorithm.gamma=1.0"], "grpo": ["--algorithm.name=grpo"]}
+ARMS = {"gigpo": ["--credit.gamma=1.0"], "grpo": ["--credit.name=grpo"]}
 COLOURS = {"gigpo": "#1f4e79", "grpo": "#c44e52"}
 
 

@@ -39,7 +39,7 @@ HEADER = (
 def ways() -> dict[str, dict[str, Any]]:
     """Name of a way -> settings over those of the example."""
     if not torch.cuda.is_available():
-        return {"LoRA, merged, folder": {"rollout.groups": 2, "evaluation.tasks": 16}}
+        return {"LoRA, merged, folder": {"rollouts.groups": 2, "evaluation.tasks": 16}}
     engine = {"dtype": "bfloat16", "gpu_memory": 0.4, "eager": False}
     cuda: dict[str, Any] = {"model.device": "cuda", "policy.vllm": engine}
     whole = cuda | {"model.lora": None, "optimizer.lr": 1e-5}

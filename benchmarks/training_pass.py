@@ -33,7 +33,7 @@ from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig
 from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.rows import Row, rows_of
-from agentgym_trainers.ppo_clip import PPOClip
+from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 FIRST_PROMPT, SAMPLED, OBSERVED = 100, 30, 30
 WAYS = ("one row a step", "one row")

@@ -2,6 +2,7 @@
 
 import random
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig
 from agentgym_trainers.correction import Correction
 from agentgym_trainers.engine.learner import Learner
-from agentgym_trainers.engine.rows import micro_batches, rows_of
-from agentgym_trainers.ppo_clip import PPOClip
+from agentgym_trainers.engine.batches import micro_batches, weigh
+from agentgym_trainers.engine.rows import rows_of
+from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 TASK = Task(id="t", split="train")
 CLIP, NONE = PPOClip(), Correction()
@@ -33,9 +35,9 @@ def sampled_step(rng, segment, *, prompt=3, tokens=2):
     )
 
 
-def episode(rng, segments, **sizes):
+def episode(rng, segments, *, name="e", **sizes):
     return Trajectory(
-        id="e",
+        id=name,
         group="g",
         task=TASK,
         stop_reason=StopReason.TERMINATED,
@@ -46,12 +48,21 @@ def episode(rng, segments, **sizes):
 def some_rows(count=6, seed=0, **changes):
     """Rows of different lengths and advantages; trajectories 0 and 1 have two rows each."""
     rng = random.Random(seed)
-    episodes = [episode(rng, [0, 0, 1] if n < 2 else [0] * (n + 1)) for n in range(count)]
+    shapes = [[0, 0, 1] if n < 2 else [0] * (n + 1) for n in range(count)]
+    episodes = [episode(rng, shape, name=f"e{n}") for n, shape in enumerate(shapes)]
     advantages = [rng.uniform(-2, 2) for t in episodes for _ in t.steps]
     rows = rows_of(episodes, np.array(advantages))
     for row in rows:
         vars(row).update(changes)
     return rows
+
+
+def praised(row, advantage):
+    """Give every sampled token of a row this advantage."""
+    row.actions = [
+        replace(action, advantages=np.full_like(action.advantages, advantage))
+        for action in row.actions
+    ]
 
 
 def learner_of(model, **options):
@@ -115,6 +126,6 @@ def full_forward(model, row, temperature):
 
 
 def one_batch(rows):
-    weights = [torch.ones(len(row)) for row in rows]
+    weights = weigh(rows, "token-mean")
     (batch,) = micro_batches(rows, weights, micro_tokens=10**9, device="cpu")
     return batch

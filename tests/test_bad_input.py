@@ -13,7 +13,7 @@ from agentgym_trainers.config import load
 from agentgym_trainers.engine.loop import train
 from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
 
-GOOD = '[algorithm]\nname = "grpo"\n'
+GOOD = '[credit]\nname = "grpo"\n'
 
 
 def config(folder: Path, text: str) -> Path:
@@ -35,17 +35,17 @@ def test_an_environment_that_takes_no_such_argument() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD + "[rolout]\ngroups = 2\n", r"unknown key 'rolout'; did you mean 'rollout'"),
-        (GOOD + "[rollout]\ngruops = 2\n", r"unknown key 'rollout.gruops'; did you mean 'groups'"),
-        (GOOD + "[rollout.sampling]\ntemprature = 1\n", r"did you mean 'temperature'"),
-        ('[algorithm]\nname = "gigpo"\ngama = 0.9\n', r"unknown key 'gama'; did you mean 'gamma'"),
-        ('[algorithm]\nname = "gipgo"\n', r"no algorithm 'gipgo'; did you mean 'gigpo'"),
-        ('[algorithm]\nname = "grpo"\ngroup_size = 1\n', r"group_size.*greater than or equal to 2"),
-        (GOOD + "[rollout.sampling]\ntop_p = 0.9\n", r"samples from the whole distribution"),
+        (GOOD + "[rolouts]\ngroups = 2\n", r"unknown key 'rolouts'; did you mean 'rollouts'"),
+        (GOOD + "[rollouts]\ngruops = 2\n", r"unknown key 'gruops'; did you mean 'groups'"),
+        (GOOD + "[rollouts.sampling]\ntemprature = 1\n", r"did you mean 'temperature'"),
+        ('[credit]\nname = "gigpo"\ngama = 0.9\n', r"unknown key 'gama'; did you mean 'gamma'"),
+        ('[credit]\nname = "gipgo"\n', r"no credit 'gipgo'; did you mean 'gigpo'"),
+        (GOOD + "[rollouts]\ngroup_size = 1\n", r"group_size.*greater than or equal to 2"),
+        (GOOD + "[rollouts.sampling]\ntop_p = 0.9\n", r"samples from the whole distribution"),
         ("seed = -1\n" + GOOD, r"seed: .*greater than or equal to 0"),
-        (GOOD + "[rollout]\ngroups = 0\n", r"rollout.groups: .*greater than or equal to 1"),
+        (GOOD + "[rollouts]\ngroups = 0\n", r"\[rollouts\].*\n +groups: .*greater than or equal to 1"),
         ('steps = "many"\n' + GOOD, r"steps: Input should be a valid integer.*'many'"),
-        ("steps = 3\n", r"algorithm: Field required"),
+        ("steps = 3\n", r"credit: Field required"),
         ("steps = = 3\n", r"is not TOML"),
     ],
 )
@@ -65,8 +65,8 @@ def test_a_config_that_is_not_there_or_not_utf8(tmp_path: Path) -> None:
 
 def test_overrides(tmp_path: Path) -> None:
     file = config(tmp_path, GOOD)
-    made = load(file, ["--steps=7", "--algorithm.name=gigpo", "--env.kwargs.level=easy"])
-    assert (made.steps, made.algorithm.name, made.env.kwargs) == (7, "gigpo", {"level": "easy"})
+    made = load(file, ["--steps=7", "--credit.name=gigpo", "--env.kwargs.level=easy"])
+    assert (made.steps, made.credit.name, made.env.kwargs) == (7, "gigpo", {"level": "easy"})
     with pytest.raises(BadInput, match="overrides look like"):
         load(file, ["steps=7"])
     with pytest.raises(BadInput, match="did you mean 'steps'"):

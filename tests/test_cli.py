@@ -72,7 +72,7 @@ def test_list(command):
     assert code == 0
     for word in ("agentgym/WebShop-v0", "search a shop", "agentgym_envs", "gigpo", "calculator"):
         assert word in out
-    _, out, _ = command("list", "--algorithms", "--split", "test")
+    _, out, _ = command("list", "--parts", "--split", "test")
     assert "test tasks" in out and "500" in out and "Group-in-group" in out
 
 
@@ -207,7 +207,7 @@ def test_doctor(command):
         ("eval --from /nowhere.jsonl", "no trajectory file /nowhere.jsonl"),
         ("replay /nowhere", "neither a file nor a run"),
         ("replay FILE --set gigpo.gama=1", "unknown key 'gama'; did you mean 'gamma'?"),
-        ("replay FILE --credit gigpo --credit grppo", "no algorithm 'grppo'; did you mean 'grpo'"),
+        ("replay FILE --credit gigpo --credit grppo", "no credit 'grppo'; did you mean 'grpo'"),
     ],
 )
 def test_errors_are_one_clear_line(command, episodes, arguments, message):

@@ -11,7 +11,7 @@ from made_rows import gradient, learner_of, on_policy, some_rows
 from pydantic import ValidationError
 
 from agentgym_trainers.correction import Correction, divergence, effect, importance, mismatch
-from agentgym_trainers.ppo_clip import PPOClip
+from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 # Four tokens, of which the trainer's probability is so many times that of sampling; trajectory 7
 # has the first and the third. Together they make 1.5 * .5 = .75 (7) and 3 * 1 = 3 (9).
@@ -180,7 +180,7 @@ def test_the_gradient_is_weighted_once(model, settings, factor, micro_tokens):
 
 def test_a_sequence_is_the_whole_trajectory_in_however_many_rows(model):
     """Trajectory 0 has a row of 4 sampled tokens and one of 2, each 1.05 times likelier now."""
-    rows = [row for row in on_policy(model, some_rows()) if row.trajectory == 0]
+    rows = [row for row in on_policy(model, some_rows()) if row.family == 0]
     assert [sum(row.mask) for row in rows] == [4, 2]
     correction = Correction(old="recomputed", weights="truncated", level="sequence")
     found = gradient(model, shifted(rows, 1.05), correction)
@@ -192,8 +192,8 @@ def test_a_sequence_is_the_whole_trajectory_in_however_many_rows(model):
 def test_rejecting_some_tokens_leaves_the_step_of_the_others_as_it_was(model, old, objective):
     """The gradient is the whole one less that of the rejected trajectories, no larger."""
     rows = on_policy(model, some_rows())
-    odd = [row for row in rows if row.trajectory % 2]
-    rest = [row for row in rows if not row.trajectory % 2]
+    odd = [row for row in rows if row.family % 2]
+    rest = [row for row in rows if not row.family % 2]
     far = rest + shifted(odd, 10.0)
     bound = {"estimator": "abs", "over": "mean", "high": 1.0}
     correction = Correction(old=old, reject=[bound])

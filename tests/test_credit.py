@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentgym.algorithm import Steps, algorithm_class
+from agentgym.credit import Steps
+from agentgym.parts import part_class
 from agentgym.errors import BadInput, UnknownName
 from agentgym.trajectory import Step, StopReason, Task, Trajectory
-from agentgym_trainers.gigpo import GiGPO, discounted_returns, gigpo, similar_anchors
-from agentgym_trainers.groups import codes
-from agentgym_trainers.grpo import GRPO, grpo
+from agentgym_trainers.credit.gigpo import GiGPO, discounted_returns, gigpo, similar_anchors
+from agentgym_trainers.credit.groups import codes
+from agentgym_trainers.credit.grpo import GRPO, grpo
 
 # The published example: A visits s0, s1 and wins; B visits s0, s0, s1 and does not.
 GROUP = "ggggg"
@@ -400,6 +401,6 @@ def test_the_algorithms_pass_on_every_setting():
 
 
 def test_algorithms_are_found_by_name():
-    assert algorithm_class("gigpo") is GiGPO
+    assert part_class("credit", "gigpo") is GiGPO
     with pytest.raises(UnknownName, match="did you mean 'gigpo'"):
-        algorithm_class("gigp0")
+        part_class("credit", "gigp0")

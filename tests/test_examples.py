@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentgym.algorithm import Steps
+from agentgym.credit import Steps
 
 ROOT = Path(__file__).parent.parent
 AGENTGYM = Path(sys.executable).parent / "agentgym"
@@ -49,7 +49,7 @@ def test_a_package_of_ones_own_is_found_checked_and_trained(
         *(AGENTGYM, "train", ROOT / "examples/quickstart.toml", f"--run_dir={tmp_path / 'run'}"),
         *("--env.id=guess/GuessNumber-v0", "--env.kwargs={}", "--warm_start.env_kwargs={}"),
         *("--warm_start.demonstrations=60", "--warm_start.epochs=3", "--model.width=64"),
-        *("--steps=2", "--rollout.groups=2", "--rollout.sampling.max_tokens=4"),
+        *("--steps=2", "--rollouts.groups=2", "--rollouts.sampling.max_tokens=4"),
         env=stranger,
     )
     assert "greedy" in said

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import numpy as np
 import pytest
 import torch
 from made_rows import (
@@ -18,7 +19,7 @@ from agentgym_trainers.config import OptimizerConfig
 from agentgym_trainers.engine.forward import logprobs, without_adapters
 from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.rows import Row
-from agentgym_trainers.ppo_clip import PPOClip
+from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 REINFORCE = {"temperature": 1.0, "lr": 1e-2, "seed": 0}
 
@@ -41,7 +42,7 @@ def test_a_prompt_may_be_one_token_and_what_nothing_precedes_has_no_logprob(mode
     short, bare = Row(0), Row(1)
     short.add_context([9])
     for row in (short, bare):
-        row.add_sampled([10, 20, 30], [0.0] * 3, 1.0)
+        row.add_sampled([10, 20, 30], [0.0] * 3, [0], np.ones((1, 3)))
     with torch.no_grad():
         found, _ = logprobs(model, one_batch([short, bare]))
     by_length = dict(zip((3, 4), found, strict=True))

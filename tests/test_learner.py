@@ -12,6 +12,7 @@ from made_rows import (
     gradient,
     learner_of,
     on_policy,
+    praised,
     some_rows,
 )
 
@@ -19,7 +20,7 @@ from agentgym.errors import AgentGymError
 from agentgym_trainers.config import OptimizerConfig
 from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.rows import Row, rows_of
-from agentgym_trainers.ppo_clip import PPOClip
+from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 AGGREGATIONS = [
     "token-mean",
@@ -32,7 +33,7 @@ AGGREGATIONS = [
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 def test_one_row_for_a_trajectory_is_one_row_for_each_step(model, aggregation):
     rng = random.Random(1)
-    joined = [episode(rng, [0] * steps) for steps in (3, 1, 2)]
+    joined = [episode(rng, [0] * steps, name=str(steps)) for steps in (3, 1, 2)]
     split = deepcopy(joined)
     for together, apart in zip(joined, split, strict=True):
         for i, step in enumerate(apart.steps):
@@ -66,7 +67,7 @@ def test_what_stands_beside_sampled_tokens_in_a_row_does_not_matter(model):
     for row in changed:
         for at, own in enumerate(row.mask):
             if not own:
-                row.logprobs[at], row.advantages[at] = -123.0, 99.0
+                row.logprobs[at], row.importance[at] = -123.0, 99.0
     assert torch.equal(gradient(model, rows), gradient(model, changed))
 
 
@@ -91,15 +92,14 @@ def test_rows_of_prompts_alone_leave_the_weights_exactly_as_they_are(model):
 def test_a_step_without_advantage_has_no_gradient(model):
     rows = on_policy(model, some_rows())
     for row in rows:
-        row.advantages = [0.0] * len(row)
+        praised(row, 0.0)
     assert not gradient(model, rows).any()
 
 
 def test_an_update_makes_good_tokens_likelier_and_bad_ones_rarer(model):
     rows = on_policy(model, some_rows())
     for row in rows:
-        sign = 1.0 if row.trajectory % 2 else -1.0
-        row.advantages = [sign * own for own in row.mask]
+        praised(row, 1.0 if row.family % 2 else -1.0)
     learner = learner_of(model)
     for step in range(5):
         learner.reinforce(rows, PPOClip(), temperature=1.0, lr=1e-3, seed=step)
@@ -108,7 +108,7 @@ def test_an_update_makes_good_tokens_likelier_and_bad_ones_rarer(model):
         sign: sum(
             sum(new.logprobs) - sum(old.logprobs)
             for old, new in zip(rows, after, strict=True)
-            if (1 if old.trajectory % 2 else -1) == sign
+            if (1 if old.family % 2 else -1) == sign
         )
         for sign in (1, -1)
     }
@@ -123,8 +123,7 @@ def test_a_loss_that_is_not_a_number_leaves_the_weights_and_says_so(model, broke
     before = deepcopy(learner.model.state_dict())
     moments = deepcopy(learner.optimizer.state_dict()["state"])
     bad = deepcopy(rows)
-    at = bad[2].mask.index(True)
-    bad[2].advantages[at] = broken
+    praised(bad[2], broken)
     with pytest.raises(AgentGymError, match=r"it was not made"):
         learner.reinforce(bad, PPOClip(), temperature=1.0, lr=1e-3, seed=0)
     after = learner.model.state_dict()
@@ -144,7 +143,7 @@ def test_an_update_that_was_interrupted_leaves_nothing_to_the_next(model):
     def breaks(new, _entropy, batch):
         if next(calls) == 1:
             raise RuntimeError("out of memory")
-        return -new * batch.mask, {}
+        return -(new * batch.mask).sum(), {}
 
     with pytest.raises(RuntimeError, match="out of memory"):
         shaken.update(rows, breaks, lr=1e-3)
@@ -164,7 +163,7 @@ def test_the_reference_term_is_zero_at_the_start_and_pulls_back_later(model):
     second = learner.reinforce(rows, objective, temperature=1.0, lr=1e-2, seed=0)
     assert second["reference_kl"] > 1e-4
     for row in rows:
-        row.advantages = [0.0] * len(row)
+        praised(row, 0.0)
     divergence = [
         learner.reinforce(rows, objective, temperature=1.0, lr=1e-3, seed=0)["reference_kl"]
         for _ in range(15)
@@ -175,7 +174,7 @@ def test_the_reference_term_is_zero_at_the_start_and_pulls_back_later(model):
 def test_the_entropy_bonus_raises_entropy(model):
     rows = on_policy(model, some_rows())
     for row in rows:
-        row.advantages = [0.0] * len(row)
+        praised(row, 0.0)
     learner = learner_of(model)
     measured = [
         learner.reinforce(rows, PPOClip(entropy_coef=1.0), temperature=1.0, lr=1e-3, seed=0)
@@ -190,7 +189,7 @@ def test_minibatches_and_epochs_use_every_trajectory_as_a_whole(model):
 
     class Watched(Learner):
         def update(self, rows, *arguments, **options):
-            seen.append([row.trajectory for row in rows])
+            seen.append([row.family for row in rows])
             return super().update(rows, *arguments, **options)
 
     rows = some_rows()
@@ -198,7 +197,7 @@ def test_minibatches_and_epochs_use_every_trajectory_as_a_whole(model):
     learner.reinforce(rows, PPOClip(), temperature=1.0, lr=0.0, seed=3)
     assert len(seen) == 4
     for epoch in (seen[:2], seen[2:]):
-        assert sorted(epoch[0] + epoch[1]) == sorted(row.trajectory for row in rows)
+        assert sorted(epoch[0] + epoch[1]) == sorted(row.family for row in rows)
         assert not set(epoch[0]) & set(epoch[1])
     assert seen[:2] != seen[2:]
 

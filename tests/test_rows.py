@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import TASK, episode, learner_of, sampled_step, some_rows
@@ -17,8 +16,9 @@ from agentgym.errors import BadInput
 from agentgym.policy import Sampling
 from agentgym.policy.local import LocalPolicy
 from agentgym.renderer import ChatTemplate
-from agentgym_trainers.engine.rows import demonstration_rows, micro_batches, rows_of
-from agentgym_trainers.ppo_clip import PPOClip, token_weights
+from agentgym_trainers.engine.batches import micro_batches, weigh
+from agentgym_trainers.engine.rows import demonstration_rows, rows_of
+from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 
 class Rooms(TextEnv):
@@ -41,14 +41,16 @@ def test_steps_that_extend_each_other_are_one_row():
     rows = rows_of([episode(random.Random(0), [0, 0, 0])], np.array([1.0, 2.0, 3.0]))
     assert len(rows) == 1
     assert rows[0].mask == [False, False, False, True, True] * 3
-    trained = [a for a, own in zip(rows[0].advantages, rows[0].mask, strict=True) if own]
-    assert trained == [1, 1, 2, 2, 3, 3]
-    assert {a for a, own in zip(rows[0].advantages, rows[0].mask, strict=True) if not own} == {0}
+    assert [(a.ends, a.advantages.tolist()) for a in rows[0].actions] == [
+        ((3, 5), [[1, 1]]),
+        ((8, 10), [[2, 2]]),
+        ((13, 15), [[3, 3]]),
+    ]
 
 
 def test_steps_with_prompts_of_their_own_are_rows_of_their_own():
     rows = rows_of([episode(random.Random(0), [0, 1, 2])], np.array([1.0, 2.0, 3.0]))
-    assert [row.trajectory for row in rows] == [0, 0, 0]
+    assert [row.family for row in rows] == [0, 0, 0]
     assert [row.mask for row in rows] == [[False, False, False, True, True]] * 3
 
 
@@ -64,8 +66,8 @@ def test_steps_with_prompts_of_their_own_are_rows_of_their_own():
 def test_rows_hold_every_sampled_token_once_behind_its_whole_prompt(shapes, rng):
     """For any episodes: some steps extend the last, some begin anew; some episodes are empty."""
     episodes = []
-    for shape in shapes:
-        record, segment = episode(rng, []), 0
+    for place, shape in enumerate(shapes):
+        record, segment = episode(rng, [], name=f"e{place}"), 0
         for anew, prompt, tokens in shape:
             segment += bool(anew and record.steps)
             record.steps.append(sampled_step(rng, segment, prompt=1 + prompt, tokens=tokens))
@@ -74,18 +76,19 @@ def test_rows_hold_every_sampled_token_once_behind_its_whole_prompt(shapes, rng)
     rows = rows_of(episodes, np.arange(1.0, len(steps) + 1))
     found = []
     for row in rows:
-        assert len(row.ids) == len(row.mask) == len(row.logprobs) == len(row.advantages)
-        for at, own in enumerate(row.mask):
-            if own:
-                before, values = row.ids[:at], (row.ids[at], row.logprobs[at], row.advantages[at])
-                found.append((row.trajectory, before, *values))
-            else:
-                assert row.advantages[at] == row.logprobs[at] == 0.0
+        assert len(row.ids) == len(row.mask) == len(row.logprobs) == len(row.importance)
+        places = [at for action in row.actions for at in range(*action.ends)]
+        assert places == [at for at, own in enumerate(row.mask) if own]
+        for action in row.actions:
+            for at, advantage in zip(range(*action.ends), action.advantages[0], strict=True):
+                values = (row.ids[at], row.logprobs[at], advantage)
+                found.append((action.trajectories, row.ids[:at], *values))
+        assert not any(x for x, own in zip(row.logprobs, row.mask, strict=True) if not own)
     expected = []
     for number, (n, i) in enumerate(steps, start=1):
         step, prompt = episodes[n].steps[i], episodes[n].prompt_of(i)
         for k, (token, logprob) in enumerate(zip(step.ids, step.logprobs, strict=True)):
-            expected.append((n, prompt + step.ids[:k], token, logprob, number))
+            expected.append(([n], prompt + step.ids[:k], token, logprob, number))
     assert found == expected
 
 
@@ -105,14 +108,14 @@ def test_advantages_that_do_not_fit_the_steps_are_refused(count):
         rows_of([episode(random.Random(0), [0, 0])], np.ones(count))
 
 
-@pytest.mark.parametrize("context", [FullHistory(), Window(turns=1)], ids=lambda c: c.kind)
+@pytest.mark.parametrize("context", [FullHistory(), Window(turns=1)], ids=lambda c: c.name)
 @pytest.mark.parametrize("temperature", [0.7, 1.0])
 def test_what_the_policy_sampled_is_what_the_learner_sees(model, tokenizer, context, temperature):
     policy = LocalPolicy(model, tokenizer)
     sampling = Sampling(temperature=temperature, max_tokens=6)
     play = agentgym.run(agentgym.rollout, Rooms(), policy, TASK, context=context, sampling=sampling)
     rows = rows_of([play], np.ones(4))
-    assert len(rows) == (1 if context.kind == "full" else 3)  # the first two steps show everything
+    assert len(rows) == (1 if context.name == "full" else 3)  # the first two steps show everything
     assert sum(sum(row.mask) for row in rows) == play.tokens
     learnt = learner_of(model).reinforce(rows, PPOClip(), temperature=temperature, lr=0.0, seed=0)
     assert learnt["mismatch"] < 1e-5
@@ -123,14 +126,13 @@ def test_what_the_policy_sampled_is_what_the_learner_sees(model, tokenizer, cont
 
 def test_micro_batches_keep_to_their_size_and_lose_no_row():
     rows = some_rows()
-    weights = [torch.full((len(row),), float(i)) for i, row in enumerate(rows)]
+    weights = weigh(rows, "token-mean")
     batches = list(micro_batches(rows, weights, micro_tokens=30, device="cpu"))
     assert all(batch.ids.numel() <= 30 or len(batch.ids) == 1 for batch in batches)
-    found = {int(w) for batch in batches for w in batch.weights[:, 0]}
-    assert found == set(range(len(rows)))
+    assert sorted(n for batch in batches for n in batch.numbers) == list(range(len(rows)))
 
 
-@pytest.mark.parametrize("context", [FullHistory(), Window(turns=1)], ids=lambda c: c.kind)
+@pytest.mark.parametrize("context", [FullHistory(), Window(turns=1)], ids=lambda c: c.name)
 def test_demonstrations_are_rendered_as_the_policy_would_meet_them(model, tokenizer, context):
     """Text recorded from the policy itself comes back as the ids that it sampled."""
     demonstrator = agentgym.ScriptedPolicy(lambda prompt: "go hall")
@@ -151,10 +153,8 @@ def test_demonstrations_are_rendered_as_the_policy_would_meet_them(model, tokeni
 
 def test_token_weights_of_a_minibatch_are_those_of_its_trajectories():
     rows = some_rows()
-    mask = torch.nn.utils.rnn.pad_sequence(
-        [torch.tensor(row.mask) for row in rows], batch_first=True
-    )
-    of = torch.tensor([row.trajectory for row in rows])
-    weights = token_weights(mask, "seq-mean-token-mean", sequence=of)
-    for number in set(of.tolist()):
-        assert weights[of == number].sum().item() == pytest.approx(1 / 6)
+    total = dict.fromkeys(range(6), 0.0)
+    for row, counts in zip(rows, weigh(rows, "seq-mean-token-mean"), strict=True):
+        assert not counts.weight[~np.array(row.mask)].any()
+        total[row.family] += counts.weight.sum()
+    assert total == pytest.approx(dict.fromkeys(range(6), 1 / 6))

@@ -38,11 +38,12 @@ layers = 1
 demonstrations = 60
 epochs = 3
 batch_tokens = 768
-[algorithm]
+[credit]
 name = "gigpo"
+[objective]
+entropy_coef = 0.01
+[rollouts]
 group_size = 4
-objective = { entropy_coef = 0.01 }
-[rollout]
 groups = 2
 sampling = { max_tokens = 8 }
 limits = { max_steps = 3 }
@@ -187,8 +188,8 @@ def test_a_run_that_has_ended_is_read_and_can_be_lengthened(
 
 
 def test_other_settings_are_refused_and_named(config_file: Path, whole: Path) -> None:
-    with pytest.raises(BadInput, match=r"algorithm.gamma: 0.95 there, 0.5 now"):
-        run(config_file, whole, "--algorithm.gamma=0.5")
+    with pytest.raises(BadInput, match=r"credit.gamma: 0.95 there, 0.5 now"):
+        run(config_file, whole, "--credit.gamma=0.5")
 
 
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(
@@ -225,8 +226,8 @@ def test_dynamic_sampling_drops_groups_without_a_difference(
     run(
         config_file,
         tmp_path / "dynamic",
-        "--rollout.dynamic=true",
-        "--rollout.dynamic_batches=2",
+        "--rollouts.dynamic=true",
+        "--rollouts.dynamic_batches=2",
         "--steps=1",
     )
     record = next(r for r in read(tmp_path / "dynamic/metrics.jsonl") if "train/episodes" in r)
@@ -252,7 +253,7 @@ def test_a_local_folder_takes_the_place_of_the_tiny_model(
         f"--model.path={whole / 'start'}",
         "--warm_start.demonstrations=0",
         "--steps=1",
-        "--algorithm.objective.kl_coef=0.1",
+        "--objective.kl_coef=0.1",
         "--optimizer.minibatches=2",
     )
     record = next(

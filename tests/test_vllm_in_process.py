@@ -25,7 +25,8 @@ from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import adapter_arguments
 from agentgym.policy.vllm.tokens import Question
 from agentgym_trainers.config import TrainConfig
-from agentgym_trainers.grpo import GRPO
+from agentgym_trainers.credit.grpo import GRPO
+from agentgym_trainers.rollouts.independent import Independent
 from agentgym_trainers.lora import LoRA, add_adapters
 from agentgym_trainers.weights.adapter import AdapterSync
 from agentgym_trainers.weights.folder import FolderSync
@@ -37,7 +38,7 @@ TOP = 8
 SMALL = """
 run_dir = "{folder}/run"
 steps = 1000
-algorithm = {{ name = "grpo", group_size = 2 }}
+credit = {{ name = "grpo" }}
 env = {{ id = "agentgym/WebShop-v0", kwargs = {{ level = "easy" }} }}
 warm_start = {{ demonstrations = 4, epochs = 1 }}
 rollout = {{ groups = 2, limits = {{ max_steps = 2 }}, sampling = {{ max_tokens = 4 }} }}
@@ -221,7 +222,7 @@ def steps(metrics):
 @pytest.mark.parametrize(
     ("tables", "says"),
     [
-        ({"rollout": {"max_staleness": 1}}, "rollout.max_staleness must be 0"),
+        ({"rollouts": Independent(max_staleness=1)}, "rollouts.max_staleness must be 0"),
         ({"policy": {"weights": "ipc"}}, "goes to a server"),
         ({"policy": {"vllm": {"urls": ["http://127.0.0.1:8000"]}}}, "urls are of servers"),
     ],
@@ -229,10 +230,10 @@ def steps(metrics):
 def test_settings_that_do_not_fit(tables, says):
     policy = {"engine": "vllm-in-process"} | tables.pop("policy", {})
     with pytest.raises(ValidationError, match=says):
-        TrainConfig(algorithm=GRPO(), policy=policy, **tables)
+        TrainConfig(credit=GRPO(), policy=policy, **tables)
 
 
 def test_who_stays_awake_may_run_ahead():
     policy = {"engine": "vllm-in-process", "vllm": {"sleep": False}}
-    config = TrainConfig(algorithm=GRPO(), policy=policy, rollout={"max_staleness": 1})
-    assert config.rollout.max_staleness == 1
+    config = TrainConfig(credit=GRPO(), policy=policy, rollouts=Independent(max_staleness=1))
+    assert config.rollouts.max_staleness == 1

@@ -32,8 +32,9 @@ SMALL = {
         "vllm": {"dtype": "float32", "max_model_len": 1024, "cpu_cache": 1},
     },
     "warm_start": {"demonstrations": 4, "epochs": 2, "batch_tokens": 1024, "lr": 1e-3},
-    "algorithm": {"name": "grpo", "group_size": 3},
-    "rollout": {
+    "credit": {"name": "grpo"},
+    "rollouts": {
+        "group_size": 3,
         "groups": 1,
         "sampling": {"max_tokens": 12, "temperature": 0.9},
         "limits": {"max_steps": 2},

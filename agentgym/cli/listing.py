@@ -19,11 +19,11 @@ def list_installed(
     split: Annotated[
         str, typer.Option(help="Count the tasks of this split; makes every environment.")
     ] = "",
-    algorithms: Annotated[
-        bool, typer.Option("--algorithms", help="Describe the algorithms; imports torch.")
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Describe the parts of training; imports torch.")
     ] = False,
 ) -> None:
-    """Show the environments, suites, algorithms and tools that are installed."""
+    """Show the environments, suites, tools and parts of training that are installed."""
     from importlib.metadata import entry_points
 
     import gymnasium
@@ -31,7 +31,9 @@ def list_installed(
     from rich.table import Table
     from rich.text import Text
 
-    from agentgym import algorithm, registry
+    from agentgym import registry
+    from agentgym.parts import KINDS, part_class
+    from agentgym.parts import parts as parts_of
     from agentgym.suite import suites
 
     console = Console()
@@ -59,12 +61,13 @@ def list_installed(
         table.add_row(Text(name), Text(f"{one.summary} ({len(one.entry)} environments)"))
     console.print("", table)
 
-    table = Table("algorithm", "what it is", box=None, pad_edge=False)
-    for name, point in sorted(algorithm.algorithms().items()):
-        what = point.value
-        if algorithms:
-            what = (algorithm.algorithm_class(name).__doc__ or "").partition("\n")[0]
-        table.add_row(name, Text(what))
+    table = Table("part of training", "what it is", box=None, pad_edge=False)
+    for kind in KINDS:
+        for name, point in sorted(parts_of(kind).items()):
+            what = point.value
+            if parts:
+                what = (part_class(kind, name).__doc__ or "").partition("\n")[0]
+            table.add_row(f'{kind}.name = "{name}"', Text(what))
     console.print("", table)
 
     table = Table("tool", "where it is", box=None, pad_edge=False)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from agentgym.cli.options import short, table_of
 
 if TYPE_CHECKING:
-    from agentgym.algorithm import Algorithm, Floats
+    from agentgym.credit import Credit, Floats
     from agentgym.trajectory import Trajectory
 
 
@@ -35,7 +35,7 @@ def replay(
     import numpy as np
     from rich.console import Console
 
-    from agentgym.algorithm import Steps
+    from agentgym.credit import Steps
     from agentgym.errors import BadInput
     from agentgym.trajectory import read_jsonl
 
@@ -65,15 +65,15 @@ def replay(
         console.print(f"drawn in {png}")
 
 
-def _algorithms(names: list[str], tables: dict[str, Any]) -> dict[str, Algorithm]:
-    from agentgym.algorithm import algorithm_class
-    from agentgym.config import validate
+def _algorithms(names: list[str], tables: dict[str, Any]) -> dict[str, Credit]:
+    from agentgym.parts import part_of
 
     if len(set(names)) < 2:
         raise typer.BadParameter("name two algorithms or more: --credit gigpo --credit grpo")
-    chosen: dict[str, Algorithm] = {}
+    chosen: dict[str, Credit] = {}
     for name in names:
-        chosen[name] = validate(algorithm_class(name), tables.pop(name, {}), f"--set {name}.*")
+        table = {"name": name} | tables.pop(name, {})
+        chosen[name] = cast("Credit", part_of("credit", table, f"--set {name}.*"))
     if tables:
         raise typer.BadParameter(f"--set names {', '.join(tables)}, which is not under --credit")
     return chosen

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from agentgym.config import read_toml
-from agentgym.context import Context, ContextConfig
+from agentgym.context import Context, FullHistory
 from agentgym.errors import BadInput, MissingExtra
 from agentgym.policy import Policy
 from agentgym.policy.chat import ChatPolicy
@@ -124,9 +124,5 @@ def _context(model: Path) -> Context | None:
     config = model.resolve().parent.parent.parent / "config.toml"
     if model.resolve().parent.parent.name != "checkpoints" or not config.is_file():
         return None
-    table = read_toml(config).get("context", {"kind": "full"})
-    try:
-        context: Context = TypeAdapter(ContextConfig).validate_python(table)
-    except ValidationError as error:
-        raise BadInput(f"[context] of {config} is not a context: {error}") from error
-    return context
+    table = read_toml(config).get("context")
+    return cast(Context, part_of("context", table, f"[context] of {config}")) if table else None

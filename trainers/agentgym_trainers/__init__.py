@@ -1,1 +1,1 @@
-"""Trainers: one algorithm, one file; what they share in running is in ``engine``."""
+"""Trainers: rollouts x credit x objectives, one method, one file; ``engine`` runs them."""

@@ -18,14 +18,15 @@ class TrainCommand(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """The usual help, then the fields."""
         super().format_help(ctx, formatter)
-        from agentgym.algorithm import algorithm_class, algorithms
         from agentgym.config import describe
+        from agentgym.parts import KINDS, part_class, parts
         from agentgym_trainers.config import TrainConfig
 
         table = Table("Key", "Default", "Meaning", title="Config", title_justify="left")
-        fields = [(n, f) for n, f in describe(TrainConfig) if not n.startswith("algorithm.")]
-        for name in algorithms():
-            fields += describe(algorithm_class(name), f"algorithm[{name}].")
+        fields = [(n, f) for n, f in describe(TrainConfig) if n.partition(".")[0] not in KINDS]
+        for kind in KINDS:
+            for name in sorted(parts(kind)):
+                fields += describe(part_class(kind, name), f"{kind}[{name}].")
         for name, field in fields:
             if field.description:
                 default = "" if field.is_required() else str(field.default)
@@ -39,7 +40,7 @@ def train(
 ) -> None:
     """Train an agent, or go on with a run that was stopped.
 
-    Any key of the config can be set behind it: --steps=200 --algorithm.gamma=0.9
+    Any key of the config can be set behind it: --steps=200 --credit.gamma=0.9
     """
 
     from agentgym.door import run

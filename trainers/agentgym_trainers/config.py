@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from agentgym.algorithm import algorithm_class
 from agentgym.config import override, read_toml, validate
-from agentgym.context import ContextConfig, FullHistory
+from agentgym.context import Context, FullHistory
+from agentgym.credit import Credit
 from agentgym.drift import OnRewrite
-from agentgym.episode import Limits
+from agentgym.parts import part_of
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
 from agentgym_trainers.correction import Correction
-from agentgym_trainers.grpo import GroupRelative
 from agentgym_trainers.lora import LoRA
-
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
+from agentgym_trainers.objectives.objective import Objective
+from agentgym_trainers.objectives.ppo_clip import PPOClip
+from agentgym_trainers.rollouts.independent import Independent
+from agentgym_trainers.rollouts.rollouts import Positive, Rollouts, Share
 
 
 class Table(BaseModel):
@@ -110,40 +110,6 @@ class PolicyConfig(Table):
     """The servers, or the engine in process."""
 
 
-class RolloutConfig(Table):
-    """How experience is gathered."""
-
-    groups: Positive = 8
-    """Tasks of one training step; the algorithm's group_size sets the episodes of each."""
-    concurrency: Positive = 64
-    """Episodes in flight."""
-    patience: Annotated[float, Field(gt=0)] = 1.0
-    """Seconds that a batch of the local policy waits for a slow environment."""
-    max_failures: Share = 0.2
-    """Share of failed episodes that stops the run."""
-    sampling: Sampling = Sampling()
-    """How actions are drawn."""
-    limits: Limits = Limits()
-    """Steps and seconds of an episode."""
-    max_staleness: Annotated[int, Field(ge=0)] = 0
-    """Training steps by which sampling may run ahead of training: 0 takes turns, 1 plays the next
-    batch while this one trains. Episodes are never thrown away for it."""
-    dynamic: bool = False
-    """Dynamic sampling (DAPO): drop groups whose returns are all equal and sample others."""
-    dynamic_batches: Positive = 10
-    """Most batches to draw before taking what is there."""
-
-    @field_validator("sampling")
-    @classmethod
-    def _whole_distribution(cls, sampling: Sampling) -> Sampling:
-        if sampling.temperature == 0 or sampling.top_p < 1 or sampling.top_k:
-            raise ValueError(
-                "training samples from the whole distribution: temperature > 0, top_p = 1, "
-                "top_k = 0 (evaluation.sampling is free)"
-            )
-        return sampling
-
-
 class OptimizerConfig(Table):
     """AdamW."""
 
@@ -208,14 +174,18 @@ class TrainConfig(Table):
     env: EnvConfig = EnvConfig()
     model: ModelConfig = ModelConfig()
     warm_start: WarmStartConfig = WarmStartConfig()
-    context: ContextConfig = FullHistory()
+    rollouts: SerializeAsAny[Rollouts] = Independent()
+    """How the trajectories of a group come about."""
+    context: SerializeAsAny[Context] = FullHistory()
     """What the model sees of the past."""
-    algorithm: SerializeAsAny[GroupRelative]
-    """How credit is given; algorithm.name chooses one of those below."""
+    credit: SerializeAsAny[Credit]
+    """Who gets how much of the praise; credit.name chooses one of those below, and so it is with
+    rollouts, context and objective."""
+    objective: SerializeAsAny[Objective] = PPOClip()
+    """The loss, given advantages."""
     correction: Correction = Correction()
     """What is done about the difference between sampling and trained policy."""
     policy: PolicyConfig = PolicyConfig()
-    rollout: RolloutConfig = RolloutConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
@@ -231,19 +201,19 @@ class TrainConfig(Table):
                 "the local policy samples in float32, so optimizer.precision must be float32 too; "
                 "policy.engine = 'vllm' measures the difference and can correct for it"
             )
-        if self.rollout.max_staleness and self.policy.engine == "local":
+        if self.rollouts.max_staleness and self.policy.engine == "local":
             raise ValueError(
                 "the local policy samples from the very weights that train, so it cannot run "
-                "ahead: rollout.max_staleness must be 0 (policy.engine = 'vllm' has its own)"
+                "ahead: rollouts.max_staleness must be 0 (policy.engine = 'vllm' has its own)"
             )
         if self.policy.engine == "vllm-in-process":
             self._fits_in_process()
         return self
 
     def _fits_in_process(self) -> None:
-        if self.rollout.max_staleness and self.policy.vllm.sleep:
+        if self.rollouts.max_staleness and self.policy.vllm.sleep:
             raise ValueError(
-                "an engine that sleeps during updates cannot run ahead: rollout.max_staleness "
+                "an engine that sleeps during updates cannot run ahead: rollouts.max_staleness "
                 "must be 0, or policy.vllm.sleep = false with memory for both"
             )
         if self.policy.weights in {"nccl", "ipc"}:
@@ -255,6 +225,15 @@ class TrainConfig(Table):
             raise ValueError("policy.vllm.urls are of servers: policy.engine = 'vllm'")
 
 
+DEFAULT_PARTS = {
+    "rollouts": {"name": "independent"},
+    "context": {},
+    "credit": {},
+    "objective": {"name": "ppo_clip"},
+}
+"""The kinds of parts that a run has one of, and what a table without a name means."""
+
+
 def load(path: Path, arguments: list[str]) -> TrainConfig:
     """Read a config file, with overrides from the command line.
 
@@ -262,7 +241,7 @@ def load(path: Path, arguments: list[str]) -> TrainConfig:
         BadInput: something in it is wrong; the message names each wrong key.
     """
     tables = override(read_toml(path), arguments)
-    if isinstance(settings := tables.get("algorithm"), dict):
-        algorithm = algorithm_class(str(settings.get("name", "grpo")))
-        tables["algorithm"] = validate(algorithm, settings, f"{path}, [algorithm]")
+    for kind, default in DEFAULT_PARTS.items():
+        if isinstance(table := tables.get(kind), dict):
+            tables[kind] = part_of(kind, default | table, f"{path}, [{kind}]")
     return validate(TrainConfig, tables, str(path))

@@ -25,7 +25,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from agentgym_trainers.ppo_clip import LARGEST_LOG_RATIO, KLForm
+from agentgym_trainers.objectives.divergence import LARGEST_LOG_RATIO, KLForm
 
 Reduction = Literal["sum", "mean", "amax"]
 

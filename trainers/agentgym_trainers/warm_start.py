@@ -37,8 +37,8 @@ async def demonstrations(config: TrainConfig, tasks: Sequence[Task]) -> list[Tra
             expert_policy(warm.noise),
             [tasks[int(i)] for i in drawn[: warm.demonstrations]],
             seed=derive_seed(config.seed, "demonstrations"),
-            limits=config.rollout.limits,
-            concurrency=config.rollout.concurrency,
+            limits=config.rollouts.limits,
+            concurrency=config.rollouts.concurrency,
             max_failures=0.0,
         )
         episodes += [t for group in groups for t in group.trajectories]
@@ -55,7 +55,7 @@ async def sample_texts(
             random_policy(),
             tasks[:TEXTS_WITHOUT_DEMONSTRATIONS],
             seed=derive_seed(config.seed, "texts"),
-            limits=config.rollout.limits,
+            limits=config.rollouts.limits,
         )
         episodes = [t for group in groups for t in group.trajectories]
     prompts = {t.system_prompt: None for t in episodes}

@@ -1,1 +1,1 @@
-"""What every algorithm shares in running: rows, learner, checkpoints, records, the loop."""
+"""Running: rows, learner, checkpoints, records, the loop; no algorithm is here."""

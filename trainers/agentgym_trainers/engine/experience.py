@@ -74,22 +74,17 @@ async def gather(
         on_trajectory: called as each episode ends.
     """
     experience, started = Experience(), time.perf_counter()
-    wanted = config.rollout.groups
+    wanted = config.rollouts.groups
     kept: list[Group] = []
-    last = config.rollout.dynamic_batches if config.rollout.dynamic else 1
+    last = config.rollouts.dynamic_batches if config.rollouts.dynamic else 1
     while len(kept) < wanted and experience.batches < last:
         experience.batches += 1
-        groups = await collect(
+        groups = await config.rollouts.gather(
             lambda: make(config.env.id, **config.env.kwargs),
             policy,
             order.draw(start + experience.tasks_drawn, wanted),
-            group_size=config.algorithm.group_size,
             seed=derive_seed(config.seed, "rollouts", step, experience.batches),
             context=config.context,
-            sampling=config.rollout.sampling,
-            limits=config.rollout.limits,
-            concurrency=config.rollout.concurrency,
-            max_failures=config.rollout.max_failures,
             on_trajectory=on_trajectory,
             label=f"{step}.{experience.batches}",
         )
@@ -97,7 +92,7 @@ async def gather(
         for group in groups:
             experience.played += group.trajectories
             sound = [t for t in group.trajectories if t.failure is None and t.steps]
-            taken_as_is = not config.rollout.dynamic or experience.batches == last
+            taken_as_is = not config.rollouts.dynamic or experience.batches == last
             if len(sound) > 1 and (taken_as_is or len({t.reward for t in sound}) > 1):
                 kept.append(group.model_copy(update={"trajectories": sound}))
     experience.learnt_from = [t for group in kept for t in group.trajectories]

@@ -68,7 +68,7 @@ async def _play(
     config: TrainConfig, policy: Policy, tasks: Sequence[Task], kind: str, display: Display
 ) -> list[Trajectory]:
     samples = config.evaluation.samples
-    sampling = config.evaluation.sampling or config.rollout.sampling
+    sampling = config.evaluation.sampling or config.rollouts.sampling
     if kind == "greedy":
         samples, sampling = 1, sampling.model_copy(update={"temperature": 0.0})
     with display.stage(f"eval {kind}", len(tasks) * samples) as stage:
@@ -80,8 +80,8 @@ async def _play(
             seed=derive_seed(config.seed, "evaluation"),
             context=config.context,
             sampling=sampling,
-            limits=config.rollout.limits,
-            concurrency=config.rollout.concurrency,
+            limits=config.rollouts.limits,
+            concurrency=config.rollouts.concurrency,
             on_trajectory=lambda _: stage.advance(),
         )
 

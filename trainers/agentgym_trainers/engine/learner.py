@@ -15,17 +15,21 @@ from torch import Tensor
 from agentgym.errors import AgentGymError
 from agentgym_trainers.config import OptimizerConfig
 from agentgym_trainers.correction import Correction, mismatch
+from agentgym_trainers.engine.batches import Attribution, Batch, micro_batches, weigh
 from agentgym_trainers.engine.forward import (
     allow_checkpointing,
     checkpointing,
     logprobs,
     without_adapters,
 )
-from agentgym_trainers.engine.rows import Batch, Row, corrected, micro_batches
-from agentgym_trainers.ppo_clip import Aggregation, PPOClip, kl, ppo_clip, token_weights
+from agentgym_trainers.engine.rows import Row, corrected
+from agentgym_trainers.objectives.divergence import kl
+from agentgym_trainers.objectives.llds import llds
+from agentgym_trainers.objectives.objective import Objective
+from agentgym_trainers.objectives.ppo_clip import log_ratio
 
 Loss = Callable[[Tensor, Tensor, Batch], tuple[Tensor, dict[str, Tensor]]]
-"""(new logprobs (N, L), entropies (N, L), batch) -> token losses (N, L), sums for the metrics."""
+"""(new logprobs (N, L), entropies (N, L), batch) -> the loss, a number; sums for the metrics."""
 
 
 class Learner:
@@ -56,12 +60,13 @@ class Learner:
     def reinforce(
         self,
         rows: Sequence[Row],
-        objective: PPOClip,
+        objective: Objective,
         correction: Correction = Correction(),  # noqa: B008  frozen
         *,
         temperature: float,
         lr: float,
         seed: int,
+        attribution: Attribution = "soft",
     ) -> dict[str, float]:
         """Update from one batch of trajectories: ``epochs`` passes in ``minibatches`` parts.
 
@@ -72,6 +77,7 @@ class Learner:
             temperature: at which the rows were sampled; logprobs are compared at the same.
             lr: learning rate of this step.
             seed: shuffles the minibatches.
+            attribution: of tokens that trajectories share, see :func:`weigh`.
 
         Returns:
             means over the updates, and what :func:`mismatch` says of the weights before the first
@@ -84,27 +90,39 @@ class Learner:
         differences: list[Tensor] = []
 
         def loss(new: Tensor, entropy: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-            losses, sums = ppo_clip(new, batch.logprobs, batch.advantages, batch.mask, objective)
-            losses, kept = losses * batch.importance, batch.importance > 0
+            old, mask, kept = batch.logprobs, batch.mask, batch.importance > 0
+            up, up_bounded = objective.surrogate(new, old, batch.praise, mask)
+            down, down_bounded = objective.surrogate(new, old, batch.blame, mask)
+            losses = (up + down) * batch.importance
             if not (before or totals):
-                differences.append((new.detach() - batch.logprobs)[batch.mask])
-            sums["entropy"] = entropy.sum().detach()
+                differences.append((new.detach() - old)[mask])
+            d = log_ratio(new.detach(), old, mask)
+            sums = {
+                "clipped": (up_bounded | down_bounded).sum(),
+                "ratio": torch.where(mask, d.exp(), 0.0).sum(),
+                "old_kl": (torch.expm1(d) - d).sum(),
+                "entropy": entropy.sum().detach(),
+            }
             if objective.entropy_coef:
-                losses = losses - objective.entropy_coef * entropy * kept
+                losses = losses - objective.entropy_coef * entropy * batch.weight * kept
             if objective.kl_coef:
                 divergence = kl(new, self._reference(batch, temperature), objective.kl_form)
-                sums["reference_kl"] = (divergence * batch.mask).sum().detach()
-                losses = losses + objective.kl_coef * divergence * kept
-            return losses, sums
+                sums["reference_kl"] = (divergence * mask).sum().detach()
+                losses = losses + objective.kl_coef * divergence * batch.weight * kept
+            if objective.llds:
+                fallen = llds(new, old, batch.praise + batch.blame, batch.action, objective.llds)
+                sums["fallen"] = fallen.sum().detach()
+                losses = losses + objective.llds.coef * fallen * batch.weight * kept
+            return losses.sum(), sums
 
         shuffle = torch.Generator().manual_seed(seed)
-        numbers = sorted({row.trajectory for row in rows})
+        numbers = sorted({row.family for row in rows})
         totals: dict[str, list[float]] = defaultdict(list)
         for _ in range(self.config.epochs):
             order = torch.randperm(len(numbers), generator=shuffle).tolist()
             for part in range(min(self.config.minibatches, len(numbers))):
                 chosen = {numbers[i] for i in order[part :: self.config.minibatches]}
-                minibatch = [row for row in rows if row.trajectory in chosen]
+                minibatch = [row for row in rows if row.family in chosen]
                 measured = self.update(
                     minibatch,
                     loss,
@@ -112,6 +130,7 @@ class Learner:
                     temperature=temperature,
                     aggregation=objective.aggregation,
                     max_length=objective.max_length,
+                    attribution=attribution,
                 )
                 for name, value in measured.items():
                     totals[name].append(value)
@@ -121,7 +140,7 @@ class Learner:
 
     def imitate(self, rows: Sequence[Row], *, lr: float) -> dict[str, float]:
         """One update towards the rows' actions: the mean negative log-likelihood of a token."""
-        return self.update(rows, lambda new, _, batch: (-new * batch.mask, {}), lr=lr)
+        return self.update(rows, lambda new, _, batch: (-(new * batch.praise).sum(), {}), lr=lr)
 
     def update(
         self,
@@ -132,6 +151,7 @@ class Learner:
         temperature: float = 1.0,
         aggregation: Aggregation = "token-mean",
         max_length: int | None = None,
+        attribution: Attribution = "soft",
     ) -> dict[str, float]:
         """One optimiser step over ``rows``, accumulated in micro-batches.
 
@@ -143,25 +163,14 @@ class Learner:
         Raises:
             AgentGymError: loss or gradient is not finite; the update is not made.
         """
-        width = max(map(len, rows))
-        mask = torch.zeros(len(rows), width, dtype=torch.bool)
-        for i, row in enumerate(rows):
-            mask[i, : len(row)] = torch.tensor(row.mask)
-        weights = token_weights(
-            mask,
-            aggregation,
-            sequence=torch.tensor([row.trajectory for row in rows]),
-            max_length=max_length,
-        )
-        cut = [weights[i, : len(row)] for i, row in enumerate(rows)]
+        weights = weigh(rows, aggregation, max_length=max_length, attribution=attribution)
         sums: dict[str, float] = defaultdict(float)
         total = 0.0
         self.optimizer.zero_grad()  # an update that was interrupted may have left some
-        for batch in micro_batches(rows, cut, self.config.micro_tokens, str(self.model.device)):
+        for batch in micro_batches(rows, weights, self.config.micro_tokens, str(self.model.device)):
             with checkpointing(self.model):
                 new, entropy = self._forward(self.model, batch, temperature)
-                losses, measured = loss(new, entropy, batch)
-                value = (losses * batch.weights).sum()
+                value, measured = loss(new, entropy, batch)
                 value.backward()  # type: ignore[no-untyped-call]
             total += value.item()
             for name, amount in measured.items():
@@ -177,16 +186,16 @@ class Learner:
             group["lr"] = lr
         self.optimizer.step()
         self.optimizer.zero_grad()
-        tokens = max(1, int(mask.sum()))
+        tokens = max(1, sum(sum(row.mask) for row in rows))
         return {"loss": total, "grad_norm": norm} | {k: v / tokens for k, v in sums.items()}
 
     @torch.no_grad()
     def logprobs(self, rows: Sequence[Row], temperature: float = 1.0) -> list[list[float]]:
         """ln p of every sampled token with the weights as they are; 0 for the others."""
         found: list[list[float]] = [[] for _ in rows]
-        blank = [torch.zeros(len(row)) for row in rows]
+        weights = weigh(rows, "token-mean")
         device = str(self.model.device)
-        for batch in micro_batches(rows, blank, self.config.micro_tokens, device):
+        for batch in micro_batches(rows, weights, self.config.micro_tokens, device):
             new, _ = self._forward(self.model, batch, temperature)
             for number, values in zip(batch.numbers, new.tolist(), strict=True):
                 found[number] = values[: len(rows[number])]

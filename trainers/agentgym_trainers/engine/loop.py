@@ -1,7 +1,7 @@
 """The training loop: gather, give credit, update, record, and again.
 
-One training step plays ``rollout.groups`` groups, lets the algorithm give each step its advantage,
-and makes the updates of one batch; with ``rollout.max_staleness`` the next batches are played in
+One training step plays ``rollouts.groups`` groups, gives each step its advantage by the rule of credit,
+and makes the updates of one batch; with ``rollouts.max_staleness`` the next batches are played in
 the meantime. Everything random is a function of the run's seed and the step, so a run that was
 killed goes on as if nothing had happened.
 """
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import anyio.to_thread
 import numpy as np
 
-from agentgym.algorithm import Steps
+from agentgym.credit import Steps
 from agentgym.errors import AgentGymError
 from agentgym.evaluation import Report
 from agentgym.seeding import derive_seed
@@ -61,12 +61,12 @@ async def _train(config: TrainConfig, display: Display) -> tuple[Episodes, Episo
 async def _until_done(run: Run) -> tuple[Episodes, Episodes]:
     config, display = run.config, run.display
     before = await _evaluate(run) if run.state.step == 0 else {}
-    label = config.algorithm.name
+    label = config.credit.name
     batches = sampling_ahead(
         lambda step, drawn: gather(config, run.sampler.policy, run.order, start=drawn, step=step),
         step=run.state.step,
         tasks_drawn=run.state.tasks_drawn,
-        staleness=config.rollout.max_staleness,
+        staleness=config.rollouts.max_staleness,
     )
     with display.stage(label, config.steps, done=run.state.step) as stage:
         async with batches as ahead:
@@ -107,16 +107,16 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
         )
     if experience.learnt_from:
         steps = Steps.of(experience.learnt_from)
-        advantages = config.algorithm.advantages(steps)
+        advantages = config.credit.advantages(steps)
         rows = rows_of(experience.learnt_from, advantages)
         credited = time.perf_counter()
         async with run.sampler.updating():
             learnt = await anyio.to_thread.run_sync(
                 lambda: run.learner.reinforce(
                     rows,
-                    config.algorithm.objective,
+                    config.objective,
                     config.correction,
-                    temperature=config.rollout.sampling.temperature,
+                    temperature=config.rollouts.sampling.temperature,
                     lr=_learning_rate(config, step),
                     seed=derive_seed(config.seed, "minibatches", step),
                 )

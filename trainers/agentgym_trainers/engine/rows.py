@@ -1,42 +1,60 @@
 """Trajectories as training rows: steps that extend each other are one causal sequence.
 
-Each token of a segment is computed once and each sampled token is trained once, with the logprob
-it was sampled with; the tokens around it (prompts, observations, template) are context only.
+Each sampled token is trained exactly once, in the context and with the logprob it was sampled
+with; the tokens around it (prompts, observations, template) are context only. A step that several
+trajectories share, because they branched later, is trained in the first of them, with the
+advantages of all; in the rows of the others it is context.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from agentgym.algorithm import Floats
 from agentgym.context import Context, Turn
+from agentgym.credit import Floats
 from agentgym.errors import BadInput
 from agentgym.renderer import Renderer
 from agentgym.tooling import Tool
-from agentgym.trajectory import Trajectory
+from agentgym.trajectory import Step, Trajectory
 from agentgym.transcript import Transcript
 from agentgym_trainers.correction import Correction, effect, importance, mismatch
+
+
+@dataclass(frozen=True)
+class Action:
+    """The sampled ids of one step, and the trajectories that hold it."""
+
+    start: int
+    """Where they begin in the row."""
+    trajectories: list[int]
+    """Numbers of the trajectories; more than one where a prefix is shared."""
+    advantages: Floats
+    """What each trajectory gives each token, shape (trajectories, tokens)."""
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The first place in the row, and the one after the last."""
+        return self.start, self.start + self.advantages.shape[1]
 
 
 @dataclass
 class Row:
     """One causal sequence. The lists have one entry for each id."""
 
-    trajectory: int
-    """Rows of one trajectory share its number, so that together they weigh as one."""
+    family: int
+    """Rows whose trajectories share steps have the same; they are updated together."""
     ids: list[int] = field(default_factory=list)
     mask: list[bool] = field(default_factory=list)
-    """True where the policy sampled the id."""
+    """True where the policy sampled the id and it is trained here."""
     logprobs: list[float] = field(default_factory=list)
     """ln p when sampled, which the surrogate's ratio is taken against; 0 elsewhere."""
-    advantages: list[float] = field(default_factory=list)
-    """0 where not sampled."""
     importance: list[float] = field(default_factory=list)
-    """What the token's loss is multiplied by; 0 where not sampled or rejected."""
+    """What the token's loss is multiplied by; 0 where not trained or rejected."""
+    actions: list[Action] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -46,15 +64,20 @@ class Row:
         self.ids += ids
         self.mask += [False] * len(ids)
         self.logprobs += [0.0] * len(ids)
-        self.advantages += [0.0] * len(ids)
         self.importance += [0.0] * len(ids)
 
-    def add_sampled(self, ids: Sequence[int], logprobs: Sequence[float], advantage: float) -> None:
-        """Append ids that are."""
+    def add_sampled(
+        self,
+        ids: Sequence[int],
+        logprobs: Sequence[float],
+        trajectories: list[int],
+        advantages: Floats,
+    ) -> None:
+        """Append ids that are; ``advantages`` has shape (trajectories, ids)."""
+        self.actions.append(Action(len(self), trajectories, advantages))
         self.ids += ids
         self.mask += [True] * len(ids)
         self.logprobs += logprobs
-        self.advantages += [advantage] * len(ids)
         self.importance += [1.0] * len(ids)
 
 
@@ -63,30 +86,65 @@ def rows_of(trajectories: Sequence[Trajectory], advantages: Floats) -> list[Row]
 
     Args:
         trajectories: in the order in which ``advantages`` were computed.
-        advantages: one for each step, shape (N,).
+        advantages: one for each step, shape (N,), or one for each sampled token, shape (T,).
 
     Raises:
-        BadInput: a step has no sampled ids or not a logprob for each, or not one advantage.
+        BadInput: a step has no sampled ids or not a logprob for each, advantages are missing, or
+            two trajectories have one id.
     """
-    steps = sum(len(trajectory.steps) for trajectory in trajectories)
-    if len(advantages) != steps:
-        raise BadInput(f"there are {len(advantages)} advantages for {steps} steps")
-    rows = []
-    step_advantages = iter(advantages.tolist())
+    if len({trajectory.id for trajectory in trajectories}) < len(trajectories):
+        raise BadInput("two trajectories have the same id, by which shared steps are told apart")
+    per_token = _per_token(trajectories, advantages)
+    holders: dict[tuple[str, int], list[tuple[int, Floats]]] = {}
     for number, trajectory in enumerate(trajectories):
-        segment = None
-        for step in trajectory.steps:
+        for index, step in enumerate(trajectory.steps):
+            sampled = next(per_token)
+            holders.setdefault(_identity(trajectory, index), []).append((number, sampled))
             if not step.ids or len(step.logprobs) != len(step.ids):
                 raise BadInput(
                     f"{trajectory.id}: a step has {len(step.ids)} sampled ids and "
                     f"{len(step.logprobs)} logprobs; it cannot be trained on"
                 )
-            if step.segment != segment:
-                rows.append(Row(number))
-                segment = step.segment
-            rows[-1].add_context(step.prompt_ids)
-            rows[-1].add_sampled(step.ids, step.logprobs, next(step_advantages))
+    rows: list[Row] = []
+    for number, trajectory in enumerate(trajectories):
+        for segment in _segments(trajectory):
+            row = Row(holders[_identity(trajectory, 0)][0][0])  # branches share the first step
+            for index, step in segment:
+                row.add_context(step.prompt_ids)
+                held = holders[_identity(trajectory, index)]
+                if held[0][0] == number:
+                    each = np.stack([values for _, values in held])
+                    row.add_sampled(step.ids, step.logprobs, [i for i, _ in held], each)
+                else:
+                    row.add_context(step.ids)
+            if row.actions:
+                rows.append(row)
     return rows
+
+
+def _per_token(trajectories: Sequence[Trajectory], advantages: Floats) -> Iterator[Floats]:
+    """The advantages of each step's tokens."""
+    lengths = [len(step.ids) for t in trajectories for step in t.steps]
+    if len(advantages) == len(lengths):
+        advantages = np.repeat(advantages, lengths)
+    elif len(advantages) != sum(lengths):
+        raise BadInput(
+            f"there are {len(advantages)} advantages for {len(lengths)} steps "
+            f"with {sum(lengths)} sampled tokens"
+        )
+    return iter(np.split(advantages, np.cumsum(lengths)[:-1]))
+
+
+def _identity(trajectory: Trajectory, index: int) -> tuple[str, int]:
+    return trajectory.steps[index].sampled_by or trajectory.id, index
+
+
+def _segments(trajectory: Trajectory) -> list[list[tuple[int, Step]]]:
+    """The steps with their places, a list for each causal sequence."""
+    segments: dict[int, list[tuple[int, Step]]] = {}
+    for index, step in enumerate(trajectory.steps):
+        segments.setdefault(step.segment, []).append((index, step))
+    return list(segments.values())
 
 
 def demonstration_rows(
@@ -112,7 +170,7 @@ def demonstration_rows(
                 segment = transcript.segment
             rows[-1].add_context(added)
             ids = renderer.encode_action(step.action)
-            rows[-1].add_sampled(ids, [0.0] * len(ids), 1.0)
+            rows[-1].add_sampled(ids, [0.0] * len(ids), [number], np.ones((1, len(ids))))
             transcript.sample(ids, step.action)
             turns.append(Turn(step.observation, step.action))
     return rows
@@ -132,10 +190,10 @@ def corrected(
         the rows, in the same order; and :func:`mismatch` and :func:`effect` as metrics.
     """
     sampled = [
-        (trained - sampled_from, row.trajectory)
+        (values[place] - row.logprobs[place], action.trajectories[0])
         for row, values in zip(rows, old, strict=True)
-        for trained, sampled_from, own in zip(values, row.logprobs, row.mask, strict=True)
-        if own
+        for action in row.actions
+        for place in range(*action.ends)
     ]
     log_ratio = torch.tensor([difference for difference, _ in sampled], dtype=torch.float64)
     sequence = torch.tensor([trajectory for _, trajectory in sampled], dtype=torch.long)
@@ -150,56 +208,3 @@ def corrected(
         for row, values in zip(rows, old, strict=True)
     ]
     return changed, mismatch(log_ratio) | effect(weight, sequence)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rows padded on the right, shape (N, L)."""
-
-    numbers: list[int]
-    """Which of the minibatch's rows they are."""
-    ids: Tensor
-    mask: Tensor
-    logprobs: Tensor
-    advantages: Tensor
-    importance: Tensor
-    weights: Tensor
-    """How much each token counts in the loss of the whole minibatch."""
-
-
-def micro_batches(
-    rows: Sequence[Row], weights: Sequence[Tensor], micro_tokens: int, device: str
-) -> Iterator[Batch]:
-    """Pad rows of similar length together, at most ``micro_tokens`` padded tokens a batch.
-
-    Args:
-        rows: of one minibatch.
-        weights: for each row, the weight of each of its tokens.
-        micro_tokens: a longer row is a batch of its own.
-        device: where the tensors go.
-    """
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    batch: list[int] = []
-    for i in order:
-        if batch and (len(batch) + 1) * len(rows[i]) > micro_tokens:
-            yield _pad(rows, weights, batch, device)
-            batch = []
-        batch.append(i)
-    if batch:
-        yield _pad(rows, weights, batch, device)
-
-
-def _pad(rows: Sequence[Row], weights: Sequence[Tensor], numbers: list[int], device: str) -> Batch:
-    def stack(values: Iterable[Tensor]) -> Tensor:
-        return torch.nn.utils.rnn.pad_sequence(list(values), batch_first=True).to(device)
-
-    chosen = [rows[i] for i in numbers]
-    return Batch(
-        numbers=numbers,
-        ids=stack(torch.tensor(row.ids) for row in chosen),
-        mask=stack(torch.tensor(row.mask) for row in chosen),
-        logprobs=stack(torch.tensor(row.logprobs) for row in chosen),
-        advantages=stack(torch.tensor(row.advantages) for row in chosen),
-        importance=stack(torch.tensor(row.importance) for row in chosen),
-        weights=stack(weights[i].float() for i in numbers),
-    )

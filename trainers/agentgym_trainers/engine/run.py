@@ -113,7 +113,7 @@ def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
 
 def _reference(config: TrainConfig, model: Any) -> Any:
     """What the KL term compares with: the weights at the start of reinforcement."""
-    if not config.algorithm.objective.kl_coef:
+    if not config.objective.kl_coef:
         return None
     warm = config.warm_start
     if config.model.lora and not (warm.demonstrations or warm.trajectories):

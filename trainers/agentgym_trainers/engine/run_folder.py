@@ -23,7 +23,7 @@ PACKAGES = ("agentgym-lab", "gymnasium", "numpy", "torch", "transformers")
 MAY_CHANGE = (
     "run_dir",
     *("steps", "sampled_tokens"),  # more of them lengthen a run
-    *("model.device", "optimizer.micro_tokens", "rollout.max_failures", "evaluation.every"),
+    *("model.device", "optimizer.micro_tokens", "rollouts.max_failures", "evaluation.every"),
     *("checkpoint.every", "checkpoint.keep"),
 )
 

@@ -59,8 +59,8 @@ class InPlace:
         self.policy = LocalPolicy(
             model,
             tokenizer,
-            max_batch=config.rollout.concurrency,
-            patience=config.rollout.patience,
+            max_batch=config.rollouts.concurrency,
+            patience=config.rollouts.patience,
             template=config.policy.template.model_dump(),
         )
 

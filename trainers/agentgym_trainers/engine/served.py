@@ -129,7 +129,7 @@ async def _following(
     sync = _weight_sync(config, policy, model)
     stack.callback(sync.close)
     prompt = _first_prompt(config, policy.renderer)
-    return policy, sync, Probe(policy, model, prompt, config.rollout.sampling.temperature)
+    return policy, sync, Probe(policy, model, prompt, config.rollouts.sampling.temperature)
 
 
 def _first_prompt(config: TrainConfig, renderer: Renderer) -> list[int]:
@@ -181,7 +181,7 @@ def _require(abilities: Abilities, config: TrainConfig) -> None:
         lacks.append("--enable-scale-out (tokens in and out, with their weight versions)")
     if not abilities.dev_routes:
         lacks.append("VLLM_SERVER_DEV_MODE=1 in its environment (weight updates)")
-    if not abilities.tempered and config.rollout.sampling.temperature != 1:
+    if not abilities.tempered and config.rollouts.sampling.temperature != 1:
         lacks.append("--logprobs-mode processed_logprobs (logprobs after temperature)")
     if lacks:
         raise BadInput(

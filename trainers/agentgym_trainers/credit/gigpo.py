@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from agentgym.algorithm import Floats, Steps
+from agentgym.credit import Credit, Floats, Integers, Steps
 from agentgym.errors import BadInput
-from agentgym_trainers.groups import Integers, Normalise, centre, codes, finite
-from agentgym_trainers.grpo import GroupRelative, Statistics, grpo
+from agentgym_trainers.credit.groups import Normalise, centre, codes, finite
+from agentgym_trainers.credit.grpo import Statistics, grpo
 
 
 def discounted_returns(trajectory: Sequence[Hashable], reward: ArrayLike, gamma: float) -> Floats:
@@ -116,7 +116,7 @@ def gigpo(
     return by_episode + step_weight * by_step
 
 
-class GiGPO(GroupRelative):
+class GiGPO(Credit):
     """Group-in-group policy optimisation: GRPO plus a comparison at states that recur."""
 
     name: str = "gigpo"

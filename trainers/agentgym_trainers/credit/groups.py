@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agentgym.algorithm import Floats
+from agentgym.credit import Floats, Integers
 from agentgym.errors import BadInput
 
 EPSILON = 1e-6
@@ -21,7 +21,6 @@ CONSTANT = 1e-8
 """A group is constant when max - min <= CONSTANT * max(1, |mean|)."""
 
 Normalise = Literal["mean", "mean_std"]
-Integers = NDArray[np.int64]
 
 
 def codes(*columns: Sequence[Any]) -> Integers:
@@ -74,8 +73,9 @@ def centre(
     *,
     counted: NDArray[np.bool_] | None = None,
     singleton_is_zero: bool,
+    ddof: Literal[0, 1] = 1,
 ) -> Floats:
-    """Subtract each group's mean and, for ``mean_std``, divide by its sample deviation.
+    """Subtract each group's mean and, for ``mean_std``, divide by its deviation.
 
     Args:
         values: shape (N,).
@@ -84,6 +84,7 @@ def centre(
         counted: the values that enter the statistics; default: all. All values are centred.
         singleton_is_zero: a group with one counted value gives 0 (step level); otherwise its mean
             is taken as 0 and its deviation as 1 (episode level).
+        ddof: 1 divides the squares by n - 1 (sample deviation), 0 by n (population).
 
     Returns:
         shape (N,); exactly 0 for all values of a constant group.
@@ -96,7 +97,7 @@ def centre(
     count = np.bincount(of, minlength=size)
     mean = np.bincount(of, inside, minlength=size) / np.maximum(count, 1)
     deviation = inside - mean[of]
-    variance = np.bincount(of, deviation**2, minlength=size) / np.maximum(count - 1, 1)
+    variance = np.bincount(of, deviation**2, minlength=size) / np.maximum(count - ddof, 1)
     std = np.sqrt(variance)
     low, high = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(low, of, inside)

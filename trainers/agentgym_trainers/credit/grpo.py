@@ -3,7 +3,8 @@
     A_i = (R_i - mean(R)) / (std(R) + 1e-6)        over the trajectories i of one group
 
 R_i is the undiscounted return of an episode, and every step of the episode gets A_i. Dr. GRPO
-(arXiv 2503.20783) is ``normalise="mean"`` with the aggregation ``seq-mean-token-sum-norm``.
+(Liu et al. 2025, arXiv 2503.20783) is ``normalise = "mean"`` with the objective's aggregation
+``seq-mean-token-sum-norm``.
 """
 
 from collections.abc import Hashable, Sequence
@@ -13,9 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from agentgym.algorithm import Algorithm, Floats, Steps
-from agentgym_trainers.groups import Normalise, centre, codes, finite
-from agentgym_trainers.ppo_clip import PPOClip
+from agentgym.credit import Credit, Floats, Steps
+from agentgym_trainers.credit.groups import Normalise, centre, codes, finite
 
 Statistics = Literal["trajectories", "steps"]
 
@@ -62,16 +62,7 @@ def grpo(
     return centre(score, codes(group), normalise, counted=counted, singleton_is_zero=False)
 
 
-class GroupRelative(Algorithm):
-    """What the training loop needs to know of an algorithm, beside its credit."""
-
-    group_size: Annotated[int, Field(ge=2)] = 8
-    """Episodes of each task; one alone has nothing to be compared with."""
-    objective: PPOClip = PPOClip()
-    """The loss."""
-
-
-class GRPO(GroupRelative):
+class GRPO(Credit):
     """Group relative policy optimisation: the return of an episode against its group's."""
 
     name: str = "grpo"

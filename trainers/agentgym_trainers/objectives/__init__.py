@@ -1,0 +1,1 @@
+"""Objectives: what is minimised, given advantages. One loss, one file."""

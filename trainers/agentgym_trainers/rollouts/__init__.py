@@ -1,0 +1,1 @@
+"""Rollouts: how the trajectories of a group come about."""
