@@ -27,7 +27,8 @@ _HOMES = {
     "agentgym.policy": ["Completion", "Policy", "Prompt", "Sampling"],
     "agentgym.policy.scripted": ["ScriptedPolicy", "expert_policy", "random_policy"],
     "agentgym.renderer": ["ChatTemplate", "Renderer"],
-    "agentgym.episode": ["Limits", "rollout"],
+    "agentgym.episode": ["rollout"],
+    "agentgym.limits": ["Limits"],
     "agentgym.trajectory": [
         "Failure",
         "Group",
@@ -112,9 +113,6 @@ if TYPE_CHECKING:
         TextEnv as TextEnv,
     )
     from agentgym.episode import (
-        Limits as Limits,
-    )
-    from agentgym.episode import (
         rollout as rollout,
     )
     from agentgym.errors import (
@@ -140,6 +138,9 @@ if TYPE_CHECKING:
     )
     from agentgym.evaluation import (
         evaluate as evaluate,
+    )
+    from agentgym.limits import (
+        Limits as Limits,
     )
     from agentgym.policy import (
         Completion as Completion,

@@ -5,12 +5,14 @@ re-rendered from its record alone.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple, TypedDict
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from agentgym.parts import Part
+from agentgym.tooling import Tool
 
 
 class Message(TypedDict):
@@ -27,21 +29,47 @@ class Turn(NamedTuple):
     action: str
 
 
+class Edit(NamedTuple):
+    """What a context says about an action that edits it; the environment never sees the action."""
+
+    text: str
+    """The next observation."""
+    valid: bool = True
+    """False where the action could not be done."""
+    info: Mapping[str, JsonValue] = MappingProxyType({})
+    """For the record."""
+
+
 class Context(Part, ABC):
     """Chooses the messages of the next prompt."""
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """Tools that it offers beside those of the environment; default: none."""
+        return ()
+
+    def answer(
+        self,
+        turns: Sequence[Turn],  # noqa: ARG002
+        observation: str,  # noqa: ARG002
+        action: str,  # noqa: ARG002
+    ) -> Edit | None:
+        """What comes of an action that is about the past; None leaves it to the environment."""
+        return None
 
     @abstractmethod
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
         """The prompt after ``turns`` (oldest first), ending with the current ``observation``."""
 
 
-def _chat(system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
-    chat: list[Message] = [{"role": "system", "content": system}] if system else []
+def chat(system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
+    """Everything, as a conversation."""
+    messages: list[Message] = [{"role": "system", "content": system}] if system else []
     for turn in turns:
-        chat.append({"role": "user", "content": turn.observation})
-        chat.append({"role": "assistant", "content": turn.action})
-    chat.append({"role": "user", "content": observation})
-    return chat
+        messages.append({"role": "user", "content": turn.observation})
+        messages.append({"role": "assistant", "content": turn.action})
+    messages.append({"role": "user", "content": observation})
+    return messages
 
 
 class FullHistory(Context):
@@ -51,7 +79,7 @@ class FullHistory(Context):
 
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
         """System prompt, all turns, the current observation."""
-        return _chat(system, turns, observation)
+        return chat(system, turns, observation)
 
 
 class Window(Context):
@@ -68,10 +96,10 @@ class Window(Context):
         """System prompt, the last turns, the current observation; says how many were left out."""
         omitted = max(0, len(turns) - self.turns)
         if not omitted:
-            return _chat(system, turns, observation)
+            return chat(system, turns, observation)
         note = f"{turns[0].observation}\n\n[{omitted} earlier steps are not shown]\n\n"
         kept = list(turns[omitted:])
         if not kept:
-            return _chat(system, [], note + observation)
+            return chat(system, [], note + observation)
         kept[0] = Turn(note + kept[0].observation, kept[0].action)
-        return _chat(system, kept, observation)
+        return chat(system, kept, observation)

@@ -6,20 +6,20 @@ recorded by the boundary it crossed and costs this episode only.
 
 from __future__ import annotations
 
-import json
-import math
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Annotated, Any, Literal
+from copy import copy
+from typing import Literal
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_jsonable_python
+import anyio.to_thread
 
 from agentgym.context import Context, FullHistory, Turn
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env import Task, TextEnv
+from agentgym.limits import Limits
+from agentgym.outcome import outcome, text
 from agentgym.policy import Completion, Policy, Prompt, Sampling
 from agentgym.seeding import derive_seed
 from agentgym.trajectory import Failure, Step, StopReason, Trajectory
@@ -28,26 +28,15 @@ from agentgym.transcript import Transcript
 Boundary = Literal["environment", "policy", "renderer", "context"]
 
 
-class Limits(BaseModel):
-    """What an episode may cost."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    max_steps: Annotated[int, Field(ge=1)] | None = None
-    """Decisions; default: the environment's registered limit, else 50."""
-    env_timeout: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds for one reset or step of the environment."""
-    policy_timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds for one completion."""
-    episode_timeout: Annotated[float, Field(gt=0)] = 3600.0
-    """Seconds for the whole episode."""
-
-
 class _Failed(Exception):
     """Carries a failure out of the episode's loop."""
 
     def __init__(self, reason: StopReason, failure: Failure) -> None:
         self.reason, self.failure = reason, failure
+
+
+Watch = Callable[["Episode"], Awaitable[None]]
+"""Called after each decision, before the environment acts on it."""
 
 
 async def rollout(
@@ -63,6 +52,7 @@ async def rollout(
     group: str = "",
     sampling_seed: int | None = None,
     session: str | None = None,
+    watch: Watch | None = None,
 ) -> Trajectory:
     """Play one episode.
 
@@ -73,17 +63,13 @@ async def rollout(
         seed: resets the environment; episodes of a group share it.
         context: what the policy sees of the past; default: everything.
         sampling: how tokens are drawn; default: temperature 1.
-        limits: steps and seconds.
+        limits: steps, tokens and seconds.
         id: names the trajectory; default: the task's id.
         group: names the group; default: ``id``.
         sampling_seed: seeds the policy; default: ``seed``. Differs within a group.
         session: an open session of the policy; default: one for this episode alone.
+        watch: sees each decision before the environment does, and may :meth:`Episode.fork`.
     """
-    episode = _Episode(
-        env, policy, context or FullHistory(), sampling or Sampling(), limits or Limits()
-    )
-    episode.session = session or id or task.id
-    own = policy.session(episode.session) if session is None else nullcontext()
     record = Trajectory(
         id=id or task.id,
         group=group or id or task.id,
@@ -93,126 +79,159 @@ async def rollout(
         system_prompt=env.system_prompt,
         stop_reason=StopReason.ERROR,
     )
-    try:
-        with anyio.move_on_after(episode.limits.episode_timeout) as clock:
-            async with own:
-                record.stop_reason = await episode.play(
-                    record, seed if sampling_seed is None else sampling_seed
-                )
-        if clock.cancelled_caught:
-            spent = f"the episode passed {episode.limits.episode_timeout:g} s"
-            record.stop_reason, record.failure = (
-                StopReason.TIMEOUT,
-                episode.timed_out(spent, len(record.steps)),
-            )
-    except _Failed as failed:
-        record.stop_reason, record.failure = failed.reason, failed.failure
-    return record
+    episode = Episode(
+        env,
+        policy,
+        record,
+        sampling_seed=seed if sampling_seed is None else sampling_seed,
+        context=context or FullHistory(),
+        sampling=sampling or Sampling(),
+        limits=limits or Limits(),
+    )
+    return await episode.run(session, watch)
 
 
-class _Episode:
-    """The moving parts of one episode, and which of them is being waited for."""
+class Episode:
+    """An episode on its way: what it has seen so far, and which of its sides is waited for."""
 
     def __init__(
         self,
         env: TextEnv,
         policy: Policy,
+        record: Trajectory,
+        *,
+        sampling_seed: int,
         context: Context,
         sampling: Sampling,
         limits: Limits,
     ) -> None:
-        self.env, self.policy, self.context = env, policy, context
+        self.env, self.policy, self.record = env, policy, record
+        self.sampling_seed, self.context = sampling_seed, context
         self.sampling, self.limits = sampling, limits
-        self.waiting_for: Boundary = "environment"
         self.max_steps = limits.max_steps or (env.spec and env.spec.max_episode_steps) or 50
-        self.transcript = Transcript(policy.renderer, env.tools)
-        self.session = ""
+        self.waiting_for: Boundary = "environment"
+        self.observation: str | None = None
+        self.turns: list[Turn] = []
+        self.tools = [*env.tools, *context.tools]
+        self.transcript = Transcript(policy.renderer, self.tools)
+        self.unasked = self.transcript
+        """The transcript as it was before the last prompt."""
 
-    def timed_out(self, what: str, step: int) -> Failure:
-        message = f"{what} while waiting for the {self.waiting_for} (step {step})"
-        return Failure(boundary=self.waiting_for, type="TimeoutError", message=message)
+    async def run(self, session: str | None = None, watch: Watch | None = None) -> Trajectory:
+        """Play to the end; the record says how it ended.
 
-    @contextmanager
-    def crossing(self, boundary: Boundary, seconds: float, step: int) -> Iterator[None]:
-        """Whatever raises inside becomes a failure of ``boundary``."""
-        self.waiting_for = boundary
+        Args:
+            session: an open session of the policy; default: one for this episode alone.
+            watch: see :func:`rollout`.
+        """
+        record, limit = self.record, self.limits.episode_timeout
+        name = session or record.id
+        own = self.policy.session(name) if session is None else nullcontext()
         try:
-            with anyio.fail_after(seconds):
-                yield
-        except TimeoutError as error:
-            what = str(error) or f"no answer in {seconds:g} s"
-            raise _Failed(StopReason.TIMEOUT, self.timed_out(what, step)) from error
-        except Exception as error:
-            failure = Failure(
-                boundary=boundary,
-                type=type(error).__name__,
-                message=str(error),
-                traceback=traceback.format_exc(),
-            )
-            raise _Failed(StopReason.ERROR, failure) from error
+            with anyio.move_on_after(limit) as clock:
+                async with own:
+                    record.stop_reason = await self._play(name, watch)
+            if clock.cancelled_caught:
+                spent = f"the episode passed {limit:g} s"
+                failure = self._timed_out(spent, len(record.steps))
+                record.stop_reason, record.failure = StopReason.TIMEOUT, failure
+        except _Failed as failed:
+            record.stop_reason, record.failure = failed.reason, failed.failure
+        return record
 
-    async def play(self, record: Trajectory, sampling_seed: int) -> StopReason:
-        """Step until something ends the episode; ``record`` grows on the way."""
-        with self.crossing("environment", self.limits.env_timeout, 0):
-            observation, _ = await self.env.areset(
-                seed=record.seed, options={"task": record.task.model_dump()}
-            )
-            observation = _text(observation)
-        turns: list[Turn] = []
+    async def fork(self, id: str, sampling_seed: int) -> Episode:  # noqa: A002
+        """For a ``watch``: another episode that shares everything before the last decision.
+
+        The environment is forked in a thread; if it raises, this episode fails.
+        """
+        shared = self.record.steps[:-1]
+        with self._crossing("environment", self.limits.env_timeout, len(shared)):
+            env = await anyio.to_thread.run_sync(self.env.fork)
+        own = self.record
+        steps = [
+            step.model_copy(update={"sampled_by": step.sampled_by or own.id}) for step in shared
+        ]
+        changes = {
+            "id": id,
+            "parent": own.id,
+            "branch_step": len(shared),
+            "branch_token": len(self.transcript.ids),
+            "steps": steps,
+        }
+        branch = copy(self)
+        branch.env, branch.sampling_seed = env, sampling_seed
+        branch.record = own.model_copy(update=changes)
+        branch.turns, branch.transcript = list(self.turns), copy(self.unasked)
+        return branch
+
+    async def _play(self, session: str, watch: Watch | None) -> StopReason:
+        """Step until something ends the episode; the record grows on the way."""
+        record = self.record
+        if self.observation is None:
+            with self._crossing("environment", self.limits.env_timeout, 0):
+                observation, _ = await self.env.areset(
+                    seed=record.seed, options={"task": record.task.model_dump()}
+                )
+                self.observation = text(observation)
         while True:
-            record.final_observation = observation
-            index = len(record.steps)
-            if index >= self.max_steps:
+            record.final_observation = self.observation
+            if len(record.steps) >= self.max_steps:
                 return StopReason.MAX_STEPS
-            with self.crossing("context", self.limits.env_timeout, index):
-                messages = self.context.messages(self.env.system_prompt, turns, observation)
-            with self.crossing("renderer", self.limits.env_timeout, index):
-                added = self.transcript.prompt(messages)
-            room = self.sampling.max_tokens
-            if self.policy.max_context is not None:
-                room = min(room, self.policy.max_context - len(self.transcript.ids))
-                if room < 1:
-                    return StopReason.CONTEXT
-            prompt = Prompt(
-                session=self.session,
-                episode=record.id,
-                step=index,
-                seed=derive_seed(sampling_seed, index),
-                messages=messages,
-                ids=self.transcript.ids,
-                tools=self.env.tools,
-                env=self.env,
-            )
-            with self.crossing("environment", self.limits.env_timeout, index):
-                anchor = self.env.anchor()
-            started = time.perf_counter()
-            with self.crossing("policy", self.limits.policy_timeout, index):
-                sampling = self.sampling.model_copy(update={"max_tokens": room})
-                completion = await self.policy.generate(prompt, sampling)
-                step = self.decided(observation, anchor, added, completion)
-            answered = time.perf_counter()
-            record.steps.append(step)  # before the environment acts: its failures keep the action
-            with self.crossing("environment", self.limits.env_timeout, index):
-                after, info = _outcome(step, await self.env.astep(step.action))
-            step.seconds = {
-                "policy": answered - started,
-                "environment": time.perf_counter() - answered,
-            }
+            step = await self._decide(session, self.observation)
+            if step is None:
+                return StopReason.CONTEXT
+            if watch:
+                await watch(self)
+            ended = await self._act(step, self.observation)
             self.transcript.sample(step.ids, step.action)
-            turns.append(Turn(observation, step.action))
-            observation = record.final_observation = after
-            if step.terminated or step.truncated:
-                record.success = bool(info.get("success", record.reward > 0))
-                return StopReason.TERMINATED if step.terminated else StopReason.TRUNCATED
+            self.turns.append(Turn(self.observation, step.action))
+            self.observation = record.final_observation
+            if ended:
+                return ended
 
-    def decided(
+    async def _decide(self, session: str, observation: str) -> Step | None:
+        """What the policy does about the observation; None if it has no room left to answer."""
+        index, limits = len(self.record.steps), self.limits
+        with self._crossing("context", limits.env_timeout, index):
+            messages = self.context.messages(self.env.system_prompt, self.turns, observation)
+        self.unasked = copy(self.transcript)
+        with self._crossing("renderer", limits.env_timeout, index):
+            added = self.transcript.prompt(messages)
+        room = self.sampling.max_tokens
+        for most in (self.policy.max_context, limits.max_context):
+            if most is not None:
+                room = min(room, most - len(self.transcript.ids))
+        if room < 1:
+            return None
+        prompt = Prompt(
+            session=session,
+            episode=self.record.id,
+            step=index,
+            seed=derive_seed(self.sampling_seed, index),
+            messages=messages,
+            ids=self.transcript.ids,
+            tools=self.tools,
+            env=self.env,
+        )
+        with self._crossing("environment", limits.env_timeout, index):
+            anchor = self.env.anchor()
+        started = time.perf_counter()
+        with self._crossing("policy", limits.policy_timeout, index):
+            sampling = self.sampling.model_copy(update={"max_tokens": room})
+            completion = await self.policy.generate(prompt, sampling)
+            step = self._decided(observation, anchor, added, completion)
+        step.seconds = {"policy": time.perf_counter() - started}
+        self.record.steps.append(step)  # before the environment acts: its failures keep the action
+        return step
+
+    def _decided(
         self, observation: str, anchor: str | None, added: list[int], completion: Completion
     ) -> Step:
         """The step as the policy took it; what comes of it is not known yet."""
         return Step(
             observation=observation,
-            action=_text(completion.text),
-            anchor=observation if anchor is None else _text(anchor),
+            action=text(completion.text),
+            anchor=observation if anchor is None else text(anchor),
             segment=self.transcript.segment,
             drift=self.transcript.drift,
             prompt_ids=added,
@@ -224,27 +243,46 @@ class _Episode:
             usage=completion.usage,
         )
 
+    async def _act(self, step: Step, observation: str) -> StopReason | None:
+        """Let the context answer the action if it is about the past, else the environment."""
+        record, started = self.record, time.perf_counter()
+        index = len(record.steps) - 1
+        with self._crossing("context", self.limits.env_timeout, index):
+            edited = self.context.answer(self.turns, observation, step.action)
+        if edited is not None:
+            record.final_observation, step.valid, step.info = (
+                edited.text,
+                edited.valid,
+                dict(edited.info),
+            )
+            return None
+        with self._crossing("environment", self.limits.env_timeout, index):
+            record.final_observation, info = outcome(step, await self.env.astep(step.action))
+        step.seconds["environment"] = time.perf_counter() - started
+        if not (step.terminated or step.truncated):
+            return None
+        record.success = bool(info.get("success", record.reward > 0))
+        return StopReason.TERMINATED if step.terminated else StopReason.TRUNCATED
 
-def _outcome(step: Step, result: StepResult) -> tuple[str, dict[str, Any]]:
-    """Check what the environment answered and write it into ``step``."""
-    observation, reward, terminated, truncated, info = result
-    if not math.isfinite(reward):
-        raise ValueError(f"reward {reward} is not finite")
-    step.reward = float(reward)
-    step.valid = bool(info.get("valid", True))
-    step.terminated, step.truncated = bool(terminated), bool(truncated)
-    step.info = _json(info)
-    return _text(observation), info
+    def _timed_out(self, what: str, step: int) -> Failure:
+        message = f"{what} while waiting for the {self.waiting_for} (step {step})"
+        return Failure(boundary=self.waiting_for, type="TimeoutError", message=message)
 
-
-def _text(value: Any) -> str:
-    """``value`` as text that can be written down: halves of a character become question marks."""
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got a {type(value).__name__}: {value!r:.80}")
-    return value.encode("utf-8", "replace").decode("utf-8")
-
-
-def _json(value: Any) -> Any:
-    """``value`` as JSON has it; what JSON lacks (objects, NaN) becomes text."""
-    text = json.dumps(to_jsonable_python(value, fallback=repr), ensure_ascii=False)
-    return json.loads(_text(text), parse_constant=str)
+    @contextmanager
+    def _crossing(self, boundary: Boundary, seconds: float, step: int) -> Iterator[None]:
+        """Whatever raises inside becomes a failure of ``boundary``."""
+        self.waiting_for = boundary
+        try:
+            with anyio.fail_after(seconds):
+                yield
+        except TimeoutError as error:
+            what = str(error) or f"no answer in {seconds:g} s"
+            raise _Failed(StopReason.TIMEOUT, self._timed_out(what, step)) from error
+        except Exception as error:
+            failure = Failure(
+                boundary=boundary,
+                type=type(error).__name__,
+                message=str(error),
+                traceback=traceback.format_exc(),
+            )
+            raise _Failed(StopReason.ERROR, failure) from error

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from agentgym.collection import collect
 from agentgym.context import Context
 from agentgym.env import Task, TextEnv
-from agentgym.episode import Limits
 from agentgym.errors import BadInput
+from agentgym.limits import Limits
 from agentgym.policy import Policy, Sampling
 from agentgym.statistics import (
     Difference,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from jinja2 import TemplateError
@@ -39,8 +40,20 @@ class Renderer(Protocol):
     stop_ids: frozenset[int]
     """Sampling one of these ends the assistant's turn."""
 
-    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Rendered:
-        """The prompt of ``messages``, up to where the assistant begins to write."""
+    def render(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Tool] = (),
+        sampled: Mapping[int, Sequence[int]] = MappingProxyType({}),
+    ) -> Rendered:
+        """The prompt of ``messages``, up to where the assistant begins to write.
+
+        Args:
+            messages: all of them.
+            tools: offered to the model.
+            sampled: index of an assistant's message -> the ids that were sampled as it, which are
+                put in for its text.
+        """
         ...
 
     def extend(
@@ -68,6 +81,11 @@ class Renderer(Protocol):
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of sampled ids, without special tokens."""
+        ...
+
+    @property
+    def vocabulary(self) -> int:
+        """How many ids there are."""
         ...
 
 
@@ -157,10 +175,42 @@ class ChatTemplate:
         _, told, after = self._fill(guarded, tools).rpartition(HOLE)
         return (after, "realigned") if told else None
 
-    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Rendered:
+    def render(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Tool] = (),
+        sampled: Mapping[int, Sequence[int]] = MappingProxyType({}),
+    ) -> Rendered:
         """See :class:`Renderer`."""
-        text = self._fill(self._guarded(messages), tools)
-        return Rendered(self._ids(text), text)
+        guarded = self._guarded(messages)
+        text = self._fill(guarded, tools)
+        return Rendered(self._with(guarded, text, sampled, tools) or self._ids(text), text)
+
+    def _with(
+        self,
+        guarded: Sequence[Message],
+        text: str,
+        sampled: Mapping[int, Sequence[int]],
+        tools: Sequence[Tool],
+    ) -> list[int]:
+        """The ids of ``text`` with the sampled ids where the answers are; empty if impossible."""
+        places = sorted(sampled)
+        hidden: list[Message] = [
+            {"role": "assistant", "content": HOLE} if place in sampled else message
+            for place, message in enumerate(guarded)
+        ]
+        first, *rest = self._fill(hidden, tools).split(HOLE)
+        if len(rest) != len(places):
+            return []  # the template leaves some out
+        told = [guarded[place]["content"] for place in places]
+        if first + "".join(map("".join, zip(told, rest, strict=True))) != text:
+            return []  # ... or writes them otherwise
+        ids = self._ids(first)
+        for place, after in zip(places, rest, strict=True):
+            own, following = sampled[place], self._ids(after)
+            ends = {*own[-1:]} & self.stop_ids and {*following[:1]} & self.stop_ids
+            ids += [*own, *(following[1:] if ends else following)]
+        return ids
 
     def extend(
         self,
@@ -205,3 +255,8 @@ class ChatTemplate:
                 list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
             )
         )
+
+    @property
+    def vocabulary(self) -> int:
+        """See :class:`Renderer`."""
+        return len(self.tokenizer)

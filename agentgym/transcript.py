@@ -25,6 +25,7 @@ class Transcript:
         self.ids: list[int] = []
         self.sampled: list[int] = []
         self.answer: Message = {"role": "assistant", "content": ""}
+        self.answers: list[tuple[str, list[int]]] = []
         self.segment = 0
         self.drift: Drift = "clean"
 
@@ -38,7 +39,7 @@ class Transcript:
             prompt = self.renderer.extend(self.text, messages, known, self.sampled, self.tools)
             anew = prompt.drift == "forked"
         else:
-            prompt = self.renderer.render(messages, self.tools)
+            prompt = self.renderer.render(messages, self.tools, self._kept(messages))
             anew = bool(self.messages)
         if anew:
             self.segment += 1
@@ -52,3 +53,18 @@ class Transcript:
         self.sampled = list(ids)
         self.answer = {"role": "assistant", "content": text}
         self.ids = self.ids + self.sampled
+        self.answers = [*self.answers, (text, self.sampled)]
+
+    def _kept(self, messages: Sequence[Message]) -> dict[int, list[int]]:
+        """Which messages are answers of the policy, and the ids that it sampled as them."""
+        kept: dict[int, list[int]] = {}
+        left = list(self.answers)
+        for index in range(len(messages) - 1, -1, -1):  # contexts drop old turns sooner than new
+            if messages[index]["role"] != "assistant":
+                continue
+            while left:
+                text, ids = left.pop()
+                if text == messages[index]["content"]:
+                    kept[index] = ids
+                    break
+        return kept

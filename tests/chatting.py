@@ -3,7 +3,7 @@
 from counter import TASK, Counter
 
 import agentgym
-from agentgym.episode import Limits
+from agentgym.limits import Limits
 from agentgym.policy import Sampling
 from agentgym.tooling import tool
 from agentgym.trajectory import StopReason

@@ -5,7 +5,7 @@ import time
 
 import agentgym
 from agentgym.env import Task, TextEnv
-from agentgym.episode import Limits
+from agentgym.limits import Limits
 from agentgym.policy.scripted import ScriptedPolicy
 
 TASK = Task(id="t", split="train")

@@ -13,8 +13,8 @@ from agentgym.env import Task
 from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig
 from agentgym_trainers.correction import Correction
-from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.batches import micro_batches, weigh
+from agentgym_trainers.engine.learner import Learner
 from agentgym_trainers.engine.rows import rows_of
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 

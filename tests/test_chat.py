@@ -8,9 +8,9 @@ from counter import TASKS, Counter
 from faulty import answers, faulty
 
 import agentgym
-from agentgym.episode import Limits
 from agentgym.errors import BadInput
 from agentgym.evaluation import Report
+from agentgym.limits import Limits
 from agentgym.policy import Prompt, Sampling
 from agentgym.policy.chat import ChatPolicy
 from agentgym.trajectory import read_jsonl, write_jsonl

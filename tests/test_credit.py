@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentgym.credit import Steps
-from agentgym.parts import part_class
 from agentgym.errors import BadInput, UnknownName
+from agentgym.parts import part_class
 from agentgym.trajectory import Step, StopReason, Task, Trajectory
 from agentgym_trainers.credit.gigpo import GiGPO, discounted_returns, gigpo, similar_anchors
 from agentgym_trainers.credit.groups import codes

@@ -9,9 +9,10 @@ import pytest
 from counter import TASK, BrokenReset, Counter, collect, play, says
 
 import agentgym
+from agentgym.context import Context
 from agentgym.env import TextEnv
-from agentgym.episode import Limits
 from agentgym.errors import AgentGymError, BadInput, UnknownName
+from agentgym.limits import Limits
 from agentgym.policy import Completion
 from agentgym.policy.scripted import ScriptedPolicy
 from agentgym.trajectory import (
@@ -110,7 +111,9 @@ def test_a_policy_that_raises_is_recorded():
 
 
 def test_a_context_that_raises_is_recorded():
-    class Broken:
+    class Broken(Context):
+        name: str = "broken"
+
         def messages(self, system, turns, observation):
             return turns[0]
 

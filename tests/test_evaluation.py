@@ -8,9 +8,9 @@ from rich.console import Console
 import agentgym
 from agentgym.cli.report import table_of
 from agentgym.env import Task
-from agentgym.episode import Limits
 from agentgym.errors import BadInput
 from agentgym.evaluation import Report, compare, evaluate
+from agentgym.limits import Limits
 from agentgym.trajectory import Failure, Step, StopReason, Trajectory, Usage
 from agentgym_envs.webshop.env import WebShop
 

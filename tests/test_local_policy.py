@@ -11,8 +11,8 @@ from asking import ask
 
 import agentgym
 from agentgym.env import Task, TextEnv
-from agentgym.episode import Limits
 from agentgym.errors import BadInput
+from agentgym.limits import Limits
 from agentgym.policy import Sampling
 from agentgym.policy.local import LocalPolicy
 from agentgym.trajectory import StopReason

@@ -67,7 +67,7 @@ def evaluate(
     from agentgym.cli.playing import Manner, play
     from agentgym.config import validate
     from agentgym.context import Window
-    from agentgym.episode import Limits
+    from agentgym.limits import Limits
     from agentgym.policy import Sampling
     from agentgym.policy.spec import Options, policy_of
     from agentgym.policy.vllm import EngineConfig

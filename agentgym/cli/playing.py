@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agentgym.door import run
 from agentgym.env import Task, TextEnv
-from agentgym.episode import Limits
 from agentgym.evaluation import evaluate
+from agentgym.limits import Limits
 from agentgym.policy import Sampling
 from agentgym.policy.spec import Named
 from agentgym.trajectory import Trajectory

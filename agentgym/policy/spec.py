@@ -8,13 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
-
-from pydantic import TypeAdapter, ValidationError
+from typing import NamedTuple, cast
 
 from agentgym.config import read_toml
-from agentgym.context import Context, FullHistory
+from agentgym.context import Context
 from agentgym.errors import BadInput, MissingExtra
+from agentgym.parts import part_of
 from agentgym.policy import Policy
 from agentgym.policy.chat import ChatPolicy
 from agentgym.policy.folder import adapter_rank, base_folder, model_folder, named_folder

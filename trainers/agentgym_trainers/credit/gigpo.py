@@ -21,17 +21,14 @@ from agentgym.credit import Credit, Floats, Integers, Steps
 from agentgym.errors import BadInput
 from agentgym_trainers.credit.groups import Normalise, centre, codes, finite
 from agentgym_trainers.credit.grpo import Statistics, grpo
+from agentgym_trainers.credit.sequences import discounted
 
 
-def discounted_returns(trajectory: Sequence[Hashable], reward: ArrayLike, gamma: float) -> Floats:
+def discounted_returns(
+    trajectory: Sequence[Hashable] | Integers, reward: ArrayLike, gamma: float
+) -> Floats:
     """R_t = r_t + gamma * R_{t+1} along each trajectory; steps in time order, shape (N,)."""
-    returns = finite("reward", reward).copy()
-    follows: dict[Hashable, int] = {}
-    for i in range(len(returns) - 1, -1, -1):
-        if trajectory[i] in follows:
-            returns[i] += gamma * returns[follows[trajectory[i]]]
-        follows[trajectory[i]] = i
-    return returns
+    return discounted(codes(trajectory), finite("reward", reward), gamma)
 
 
 def similar_anchors(
@@ -96,7 +93,7 @@ def gigpo(
     Returns:
         shape (N,), float64. A state visited once has step advantage 0, a constant group too.
     """
-    returns = discounted_returns(list(zip(group, trajectory, strict=True)), reward, gamma)
+    returns = discounted_returns(codes(group, trajectory), reward, gamma)
     if valid is not None:
         returns = returns - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
     if similarity is None:

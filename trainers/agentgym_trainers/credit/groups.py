@@ -6,7 +6,7 @@ learn. Here a constant group is exactly zero: its spread is compared with its si
 is divided.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -17,17 +17,38 @@ from agentgym.errors import BadInput
 
 EPSILON = 1e-6
 """Added to a standard deviation, outside the root, as verl, GiGPO and HGPO do."""
+WHITENING = 1e-8
+"""Added to a variance, inside the root, where a whole batch is whitened, as verl does."""
 CONSTANT = 1e-8
 """A group is constant when max - min <= CONSTANT * max(1, |mean|)."""
 
 Normalise = Literal["mean", "mean_std"]
 
 
-def codes(*columns: Sequence[Any]) -> Integers:
+PLAIN = {str, int, float, bool, type(None)}
+"""Types whose values are their own identity."""
+
+
+def codes(*columns: Sequence[Any] | NDArray[Any]) -> Integers:
     """Number the distinct rows of ``columns`` by first appearance, shape (N,)."""
     numbers: dict[Hashable, int] = {}
-    rows = zip(*(map(identity, column) for column in columns), strict=True)
+    rows = zip(*map(_identities, columns), strict=True)
     return np.array([numbers.setdefault(row, len(numbers)) for row in rows], dtype=np.int64)
+
+
+def _identities(column: Sequence[Any] | NDArray[Any]) -> Iterable[Hashable]:
+    values = column.tolist() if isinstance(column, np.ndarray) else column
+    return values if set(map(type, values)) <= PLAIN else map(identity, values)
+
+
+def pairs(first: Integers, second: Integers) -> Integers:
+    """Number the distinct pairs of two columns of numbers, the second's not negative; shape (N,).
+
+    >>> pairs(np.array([0, 1, 0]), np.array([7, 7, 7])).tolist()
+    [0, 1, 0]
+    """
+    both = first * (second.max(initial=0) + 1) + second
+    return np.unique(both, return_inverse=True)[1].astype(np.int64)
 
 
 def identity(value: Any) -> Hashable:
@@ -74,6 +95,7 @@ def centre(
     counted: NDArray[np.bool_] | None = None,
     singleton_is_zero: bool,
     ddof: Literal[0, 1] = 1,
+    epsilon: float = EPSILON,
 ) -> Floats:
     """Subtract each group's mean and, for ``mean_std``, divide by its deviation.
 
@@ -85,6 +107,7 @@ def centre(
         singleton_is_zero: a group with one counted value gives 0 (step level); otherwise its mean
             is taken as 0 and its deviation as 1 (episode level).
         ddof: 1 divides the squares by n - 1 (sample deviation), 0 by n (population).
+        epsilon: added to the deviation.
 
     Returns:
         shape (N,); exactly 0 for all values of a constant group.
@@ -109,5 +132,35 @@ def centre(
     centred: Floats = values - mean[group]
     centred[np.abs(centred) <= tolerance[group]] = 0.0
     if normalise == "mean_std":
-        centred /= std[group] + EPSILON
+        centred /= std[group] + epsilon
     return centred
+
+
+def first_steps(episode: Integers) -> NDArray[np.bool_]:
+    """True for the first step of each episode, so that an episode counts once; shape (N,)."""
+    first = np.zeros(len(episode), dtype=np.bool_)
+    first[np.unique(episode, return_index=True)[1]] = True
+    return first
+
+
+def whiten(values: Floats, times: ArrayLike | None = None) -> Floats:
+    """(x - mean) / sqrt(variance + 1e-8) over the whole batch, with the sample variance.
+
+    >>> whiten(np.array([1.0, 1.0, 4.0]), [1, 1, 2]).round(3).tolist()
+    [-0.866, -0.866, 0.866]
+
+    Args:
+        values: shape (N,).
+        times: how often each value counts, shape (N,); default: once.
+
+    Returns:
+        shape (N,); exactly 0 where the values that count are the same, or but one.
+    """
+    counts = np.ones(len(values)) if times is None else np.asarray(times, dtype=np.float64)
+    counted = values[counts > 0]
+    mean = counts @ values / max(1.0, counts.sum())
+    if not len(counted) or np.ptp(counted) <= CONSTANT * max(1.0, abs(mean)):
+        return np.zeros(len(values))
+    variance = counts @ (values - mean) ** 2 / (counts.sum() - 1)
+    whitened: Floats = (values - mean) / np.sqrt(variance + WHITENING)
+    return whitened

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agentgym.collection import collect
 from agentgym.env import Task
 from agentgym.policy import Policy
 from agentgym.registry import make

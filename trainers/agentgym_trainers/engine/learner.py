@@ -23,6 +23,7 @@ from agentgym_trainers.engine.forward import (
     without_adapters,
 )
 from agentgym_trainers.engine.rows import Row, corrected
+from agentgym_trainers.objectives.aggregation import Aggregation
 from agentgym_trainers.objectives.divergence import kl
 from agentgym_trainers.objectives.llds import llds
 from agentgym_trainers.objectives.objective import Objective

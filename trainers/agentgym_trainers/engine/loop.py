@@ -1,9 +1,9 @@
 """The training loop: gather, give credit, update, record, and again.
 
-One training step plays ``rollouts.groups`` groups, gives each step its advantage by the rule of credit,
-and makes the updates of one batch; with ``rollouts.max_staleness`` the next batches are played in
-the meantime. Everything random is a function of the run's seed and the step, so a run that was
-killed goes on as if nothing had happened.
+One training step plays ``rollouts.groups`` groups, gives each step its advantage by the rule of
+credit, and makes the updates of one batch; with ``rollouts.max_staleness`` the next batches are
+played in the meantime. Everything random is a function of the run's seed and the step, so a run
+that was killed goes on as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
                     temperature=config.rollouts.sampling.temperature,
                     lr=_learning_rate(config, step),
                     seed=derive_seed(config.seed, "minibatches", step),
+                    attribution=config.rollouts.attribution,
                 )
             )
         if config.policy.engine == "local":

@@ -36,10 +36,12 @@ def token_weights(
     sequences = max(1, np.count_nonzero(lengths))
     match aggregation:
         case "token-mean":
-            return np.full(len(lengths), 1 / max(1.0, lengths.sum()))
+            divisor: Floats | float = max(1.0, float(lengths.sum()))
         case "seq-mean-token-sum":
-            return np.full(len(lengths), 1 / sequences)
+            divisor = sequences
         case "seq-mean-token-mean":
-            return 1 / (sequences * np.maximum(lengths, 1))
+            divisor = sequences * np.maximum(lengths, 1)
         case "seq-mean-token-sum-norm":
-            return np.full(len(lengths), 1 / (max_length or max(1.0, lengths.max(initial=0))))
+            divisor = max_length or max(1.0, float(lengths.max(initial=0)))
+    weights: Floats = np.ones(len(lengths)) / divisor
+    return weights

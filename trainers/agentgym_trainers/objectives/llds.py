@@ -3,10 +3,14 @@
 With tools, GRPO may lower the likelihood of right and wrong responses alike until gradients blow
 up. This term acts on an action only if its likelihood fell, and there on the tokens that fell:
 
-    gate_a = [ sum over tokens of action a (old - new) > 0 ],  for actions with A >= 0
-    loss   = coef * sum over a of gate_a * sum over its tokens of max(0, old - new), aggregated
+    fell_t = ln p_old - ln p_new
+    loss   = coef / T * sum over actions a of [ sum over t in a of fell_t > 0 ]
+                      * sum over t in a of max(0, fell_t)                                (eq. 4)
 
-``old`` is the policy that sampled, so with a single update per batch the term is zero.
+over the actions with A >= 0, those of groups without a signal included; T is the number of their
+tokens. Whether a token fell is seen only after an update: with a single update per batch the term
+is zero. ``old`` should be the trainer's own (``correction.old = "recomputed"``), as in the paper:
+of logprobs that an engine gave, half are a little above the trainer's before anything fell.
 """
 
 from __future__ import annotations
@@ -17,40 +21,50 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+Gate = Literal["token", "action", "response"]
+
 
 class LLDS(BaseModel):
     """Settings of the regulariser."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    coef: Annotated[float, Field(ge=0)] = 0.1
+    coef: Annotated[float, Field(ge=0)] = 0.2
     """Its weight."""
-    gate: Literal["action", "response"] = "action"
-    """What must have become less likely as a whole: one action, or all actions of a row."""
-    only_praised: bool = True
-    """Leave actions with a negative advantage alone."""
+    gate: Gate = "action"
+    """What must have become less likely as a whole: the token alone, its action, or all actions of
+    its row (the paper's first version). The paper's order, from worst to best: token, response,
+    action."""
+    average: Literal["preserved", "all"] = "preserved"
+    """T: the tokens with A >= 0, as in the paper; or every token, weighed by the objective's
+    aggregation, as in the published code, so that much blame makes the term small."""
 
 
 def llds(
-    new: Tensor, old: Tensor, advantages: Tensor, action: Tensor, settings: LLDS
+    new: Tensor, old: Tensor, preserved: Tensor, action: Tensor, *, gate: Gate = "action"
 ) -> Tensor:
-    """The regulariser of each token, before its coefficient.
+    """How far each token fell, where the term acts.
+
+    >>> new, old = torch.tensor([[0.0, -3.0, -1.0, -3.0, -1.0]]), torch.full((1, 5), -2.0)
+    >>> llds(new, old, torch.ones(1, 5), torch.tensor([[0, 1, 1, 2, 3]])).tolist()
+    [[0.0, 0.0, 0.0, 1.0, 0.0]]
 
     Args:
         new: ln p of the sampled tokens now, shape (N, L), with gradient.
-        old: ln p when they were sampled, shape (N, L).
-        advantages: shape (N, L).
+        old: ln p before the first update, shape (N, L).
+        preserved: True where the advantage is not negative, shape (N, L).
         action: number of the action in its row that each token belongs to, from 1; 0 where the
             token was not sampled; shape (N, L).
+        gate: see :class:`LLDS`; it has no gradient.
 
     Returns:
-        max(0, old - new) where the gate is open, else 0; shape (N, L).
+        max(0, old - new) where the token is preserved and its gate is open, else 0; shape (N, L).
     """
     sampled = action > 0
     fell = torch.where(sampled, old - new, 0.0)
-    number = action if settings.gate == "action" else sampled.long()
-    sums = torch.zeros_like(fell).scatter_add(1, number, fell.detach())
-    open_gate = sums.gather(1, number) > 0
-    if settings.only_praised:
-        open_gate &= advantages >= 0
-    return torch.where(sampled & open_gate, fell.clamp(min=0), 0.0)
+    whole = fell.detach()
+    if gate != "token":
+        number = action if gate == "action" else sampled.long()
+        sums = whole.new_zeros(len(whole), whole.shape[1] + 1)
+        whole = sums.scatter_add(1, number, whole).gather(1, number)
+    return torch.where(sampled & preserved.bool() & (whole > 0), fell.relu(), 0.0)

@@ -15,7 +15,7 @@ from agentgym_trainers.objectives.llds import LLDS
 
 
 class Objective(Part, ABC):
-    """loss = agg(surrogate) + kl_coef agg(KL(new, reference)) - entropy_coef agg(entropy) + LLDS."""
+    """agg(surrogate + kl_coef KL(new, reference) - entropy_coef entropy + llds.coef LLDS)."""
 
     aggregation: Aggregation = "token-mean"
     """How token losses become one number."""

@@ -1,8 +1,8 @@
 """The clipped surrogate of PPO with its common extensions (Schulman et al. 2017, 1707.06347).
 
-    d = ln p_new - ln p_old,  r = exp(clamp(d, -20, 20))
-    l = max(-A r, -A clip(r, 1 - low, 1 + high))        clip-higher: high > low (DAPO, 2503.14476)
-    l = min(l, -A c)  where A < 0                       dual clip (Ye et al. 2020, 1912.09729)
+d = ln p_new - ln p_old,  r = exp(clamp(d, -20, 20))
+l = max(-A r, -A clip(r, 1 - low, 1 + high))        clip-higher: high > low (DAPO, 2503.14476)
+l = min(l, -A c)  where A < 0                       dual clip (Ye et al. 2020, 1912.09729)
 """
 
 from typing import Annotated

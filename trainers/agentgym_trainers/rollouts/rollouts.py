@@ -10,10 +10,11 @@ from pydantic import Field, field_validator
 
 from agentgym.context import Context
 from agentgym.env import Task, TextEnv
-from agentgym.episode import Limits
+from agentgym.limits import Limits
 from agentgym.parts import Part
 from agentgym.policy import Policy, Sampling
 from agentgym.trajectory import Group, Trajectory
+from agentgym_trainers.engine.batches import Attribution
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,6 +27,8 @@ class Rollouts(Part, ABC):
     """Whether trajectories may share a prefix; then policies must tell entropies, and
     environments must ``fork``."""
 
+    attribution: Attribution = "soft"
+    """What a shared step learns from: soft, each trajectory's advantage; hard, their mean."""
     groups: Positive = 8
     """Tasks of one training step."""
     group_size: Annotated[int, Field(ge=2)] = 8

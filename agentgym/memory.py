@@ -1,0 +1,133 @@
+"""Memory as action: the policy edits its own context by tool calls (MemAct, arXiv 2510.12635).
+
+    prune(turns, summary)     takes turns out of the context; the call, with its summary, stays
+    write(key, text)          keeps a note outside the context
+    recall(key)               reads it again
+
+The context offers these tools, not the environment, so every environment gains them. A turn that
+edits the context never reaches the environment. Turns are numbered where the policy sees them;
+the first, which states the task, and the one that shows the environment's last word stay.
+
+What is visible is a function of the turns alone. After an edit the prompt is rendered anew and a
+new segment begins: each action is trained once, in the context it was sampled in. The published
+code trains the turns that survive again, in contexts that they were not sampled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from agentgym.context import Context, Edit, Message, Turn, chat
+from agentgym.errors import BadInput
+from agentgym.tool_calls import parse_tool_calls
+from agentgym.tooling import Tool, tool, tools_of
+
+HOW = (
+    "Turns are numbered. When the conversation grows long, keep what you will need: prune takes "
+    "turns out of it and leaves your summary, write and recall keep notes. Call one as "
+    '<tool_call>{"name": "prune", "arguments": {"turns": [2, 3], "summary": "..."}}</tool_call> '
+    "and nothing else in that turn."
+)
+
+
+class Memory(Context):
+    """All turns but those that the policy prunes, and notes of its own."""
+
+    name: str = "memory"
+    instructions: str = HOW
+    """Put below the system prompt; "" for a model that knows the tools."""
+
+    @cached_property
+    def _offered(self) -> dict[str, Tool]:
+        return {one.name: one for one in tools_of(_Past())}
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """prune, write and recall."""
+        return list(self._offered.values())
+
+    def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
+        """System prompt, the turns that were not pruned, the current observation; numbered."""
+        pruned = self._past(turns).pruned
+        numbered = [
+            Turn(f"[{number}] {turn.observation}", turn.action)
+            for number, turn in enumerate(turns, start=1)
+            if number not in pruned
+        ]
+        rules = "\n\n".join(filter(None, (system, self.instructions)))
+        return chat(rules, numbered, f"[{len(turns) + 1}] {observation}")
+
+    def answer(self, turns: Sequence[Turn], observation: str, action: str) -> Edit | None:
+        """Do the memory calls of an action; None if it has none."""
+        past = self._past(turns)
+        past.shown(observation)
+        return self._edit(past, action)
+
+    def _past(self, turns: Sequence[Turn]) -> _Past:
+        past = _Past()
+        for turn in turns:
+            past.shown(turn.observation)
+            past.edited = self._edit(past, turn.action) is not None
+        return past
+
+    def _edit(self, past: _Past, action: str) -> Edit | None:
+        if not any(name in action for name in self._offered):
+            return None
+        calls = parse_tool_calls(action).calls
+        own = [call for call in calls if call.name in self._offered]
+        if not own:
+            return None
+        tools = {one.name: one for one in tools_of(past)}
+        results = [tools[call.name].run(call.arguments) for call in own]
+        told = [result.content for result in results]
+        if others := ", ".join(call.name for call in calls if call.name not in self._offered):
+            told.append(f"Not called: {others}; memory calls stand alone in their turn.")
+        failed = any(result.error for result in results)
+        return Edit("\n".join(told), not failed, {"memory": [call.name for call in own]})
+
+
+class _Past:
+    """What became of the turns so far."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.current = 0
+        """The turn that shows the environment's last word."""
+        self.pruned: set[int] = set()
+        self.notes: dict[str, str] = {}
+        self.edited = False
+        """Whether the last turn was an edit, so that what follows is not the environment's."""
+
+    def shown(self, observation: str) -> None:  # noqa: ARG002
+        """One more turn begins."""
+        self.turns += 1
+        if not self.edited:
+            self.current = self.turns
+
+    @tool
+    def prune(self, turns: list[int], summary: str) -> str:  # noqa: ARG002  it stays in the call
+        """Take turns out of the conversation; your summary stays."""
+        kept = {1, self.current, self.turns} & set(turns)
+        unknown = {n for n in turns if not 0 < n <= self.turns or n in self.pruned}
+        if unknown:
+            raise BadInput(f"there is no turn {min(unknown)}")
+        if kept:
+            raise BadInput(f"turn {min(kept)} stays: it has the task or the latest observation")
+        if not turns:
+            raise BadInput("no turns are named")
+        self.pruned |= set(turns)
+        return f"pruned {len(set(turns))}"
+
+    @tool
+    def write(self, key: str, text: str) -> str:
+        """Keep a note under a key; it replaces an older one."""
+        self.notes[key] = text
+        return f"noted {key}"
+
+    @tool
+    def recall(self, key: str) -> str:
+        """Read a note."""
+        if key not in self.notes:
+            raise BadInput(f"no note {key!r}; there are: {', '.join(self.notes) or 'none'}")
+        return self.notes[key]

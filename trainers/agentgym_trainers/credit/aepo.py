@@ -1,0 +1,93 @@
+"""AEPO's credit: entropy-aware advantages (Dong et al. 2025, arXiv 2510.14545, section 4.2).
+
+    A'_t = A * max(0, 1 + a * z_t),     z_t = (H_t - mean(H)) / std(H)
+
+A is GRPO's advantage of the episode, H_t the policy's entropy at a sampled token, mean and std are
+over all sampled tokens of the batch. Tokens at which the policy wavered get more of the praise and
+of the blame, for there another choice was likely.
+
+Where the published code differs: its statistics are over a micro-batch, so that the result depends
+on how the batch is cut; it lets a low entropy (z < -1/a) turn the sign of an advantage around; and
+its settings never compute the entropy, so that the term is idle. Its entropy is the policy's during
+the update, here it is that of sampling, the same before the first update.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field
+
+from agentgym.credit import Credit, Floats, Steps
+from agentgym_trainers.credit.groups import Normalise, whiten
+from agentgym_trainers.credit.grpo import Statistics, grpo
+from agentgym_trainers.credit.sequences import of_tokens
+
+
+def entropy_factor(entropy: ArrayLike, tokens: ArrayLike, weight: float) -> Floats:
+    """max(0, 1 + weight * z) of each sampled token; 1 where all entropies are the same.
+
+    Args:
+        entropy: in nats, shape (T,).
+        tokens: how many tokens each step sampled, shape (N,).
+        weight: a.
+
+    Returns:
+        shape (T,).
+    """
+    return np.maximum(0.0, 1 + weight * whiten(of_tokens("entropy", entropy, tokens)))
+
+
+def aepo(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    reward: ArrayLike,
+    tokens: ArrayLike,
+    entropy: ArrayLike,
+    *,
+    entropy_weight: float = 0.2,
+    normalise: Normalise = "mean_std",
+    statistics: Statistics = "trajectories",
+) -> Floats:
+    """Entropy-aware advantages of tokens, from plain columns of N steps that sampled T tokens.
+
+    >>> aepo("gg", "ab", [1.0, 0.0], [2, 1], [0.0, 1.0, 2.0]).round(4).tolist()
+    [0.5657, 0.7071, -0.8485]
+
+    Args:
+        group, trajectory, reward, normalise, statistics: as in :func:`grpo`.
+        tokens: how many tokens each step sampled.
+        entropy: of the policy at each sampled token, shape (T,); equal ones leave GRPO.
+        entropy_weight: a; 0 leaves GRPO. No token's advantage changes its sign, whatever a is.
+
+    Returns:
+        shape (T,), float64.
+    """
+    advantages = grpo(group, trajectory, reward, normalise=normalise, statistics=statistics)
+    return np.repeat(advantages, tokens) * entropy_factor(entropy, tokens, entropy_weight)
+
+
+class AEPO(Credit):
+    """GRPO whose advantages count more at tokens where the policy wavered."""
+
+    name: str = "aepo"
+    entropy_weight: Annotated[float, Field(ge=0)] = 0.2
+    """a: by how much one standard deviation of entropy raises the advantage."""
+    normalise: Normalise = "mean_std"
+    """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
+    statistics: Statistics = "trajectories"
+    """What counts in a group's mean: each episode once, or each of its steps."""
+
+    def advantages(self, steps: Steps) -> Floats:
+        """See :func:`aepo`."""
+        return aepo(
+            steps.group,
+            steps.trajectory,
+            steps.reward,
+            steps.tokens,
+            steps.entropy,
+            entropy_weight=self.entropy_weight,
+            normalise=self.normalise,
+            statistics=self.statistics,
+        )

@@ -1,0 +1,87 @@
+"""Dr. MAS: agent-wise normalisation for several agents (Feng et al. 2026, arXiv 2602.08847).
+
+    A = (R - mean_{g,a}(R)) / (std_{g,a}(R) + 1e-6)     over the steps of agent a in group g
+
+R is the return of the episode that all its agents share. Agents that act at different times see
+different distributions of it; one baseline for all of them is wrong for each and lets the gradient
+of a rarely used one explode.
+
+In the published code an agent that acted once in a whole group gets the raw return as advantage,
+the rule of GRPO for a group of one. There a group of one is an accident, here it is what happens
+to the rarely used agent; so it gets 0, unless ``raw_singletons``.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field
+
+from agentgym.credit import Credit, Floats, Steps
+from agentgym_trainers.credit.groups import Normalise, centre, codes, finite, first_steps
+from agentgym_trainers.credit.grpo import Statistics
+
+
+def dr_mas(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    role: Sequence[Hashable],
+    reward: ArrayLike,
+    valid: ArrayLike | None = None,
+    *,
+    normalise: Normalise = "mean_std",
+    statistics: Statistics = "steps",
+    invalid_penalty: float = 0.1,
+    raw_singletons: bool = False,
+) -> Floats:
+    """Agent-wise advantages from plain columns of N steps.
+
+    >>> dr_mas("gggg", "aabb", ["plan", "act"] * 2, [0.0, 1.0, 0.0, 0.0],
+    ...        normalise="mean").tolist()
+    [0.5, 0.5, -0.5, -0.5]
+
+    Args:
+        group, trajectory, reward, valid, normalise, invalid_penalty: as in :func:`grpo`.
+        role: which agent took each step.
+        statistics: ``steps`` counts each step of an agent, as published; ``trajectories`` counts
+            each episode once for each of its agents, by the score of the agent's first step.
+        raw_singletons: what counts once for its agent and group keeps its score, as published.
+
+    Returns:
+        shape (N,), float64; exactly 0 for an agent whose scores in the group are all the same.
+    """
+    episode, agent = codes(group, trajectory), codes(group, role)
+    score = np.bincount(episode, finite("reward", reward))[episode].astype(np.float64)
+    if valid is not None:
+        score = score - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
+    once = first_steps(codes(group, trajectory, role)) if statistics == "trajectories" else None
+    return centre(score, agent, normalise, counted=once, singleton_is_zero=not raw_singletons)
+
+
+class DrMAS(Credit):
+    """GRPO for several agents, each against its own steps."""
+
+    name: str = "dr_mas"
+    normalise: Normalise = "mean_std"
+    """``mean_std`` divides by the deviation of the agent in the group, ``mean`` only centres."""
+    statistics: Statistics = "steps"
+    """What counts in an agent's mean: each of its steps, or each episode once."""
+    invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
+    """Subtracted from the score of a step whose action was invalid."""
+    raw_singletons: bool = False
+    """Whether the only step of an agent in a group keeps its score, as published, in place of 0."""
+
+    def advantages(self, steps: Steps) -> Floats:
+        """See :func:`dr_mas`."""
+        return dr_mas(
+            steps.group,
+            steps.trajectory,
+            steps.role,
+            steps.reward,
+            steps.valid,
+            normalise=self.normalise,
+            statistics=self.statistics,
+            invalid_penalty=self.invalid_penalty,
+            raw_singletons=self.raw_singletons,
+        )

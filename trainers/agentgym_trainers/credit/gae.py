@@ -1,0 +1,184 @@
+"""PPO's credit: generalised advantage estimation (Schulman et al. 2016, arXiv 1506.02438).
+
+    delta_t = r_t + gamma * V_{t+1} - V_t                  V = 0 after the end of an episode
+    A_t     = delta_t + gamma * lambda * A_{t+1}                                          (eq. 16)
+
+A critic's values stand in for further samples: lambda trades its bias against the variance of the
+returns. The critic is trained towards A_t + V_t, with A before whitening.
+
+At the token level t counts the sampled tokens of an episode, and a step's reward arrives with its
+last one; what the environment said between two steps is passed over as if it were not there. At
+the turn level t counts the steps and V_t is the value before the first token of a step, so that
+gamma and lambda do not depend on how much the agent says.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field
+
+from agentgym.credit import Credit, Floats, Integers, Need, Steps
+from agentgym_trainers.credit.groups import codes, finite
+from agentgym_trainers.credit.groups import whiten as whitened
+from agentgym_trainers.credit.sequences import before, discounted, last_tokens, of_tokens
+
+
+def estimate(episode: Integers, reward: Floats, values: Floats, gamma: float, lam: float) -> Floats:
+    """A_t at the places of one or many episodes, shape (N,); see :func:`discounted`."""
+    previous = before(episode)
+    following = np.zeros(len(values))
+    following[previous[previous >= 0]] = values[previous >= 0]
+    return discounted(episode, reward + gamma * following - values, gamma * lam)
+
+
+def gae(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    reward: ArrayLike,
+    tokens: ArrayLike,
+    values: ArrayLike,
+    *,
+    gamma: float = 1.0,
+    lam: float = 0.95,
+    whiten: bool = True,
+) -> Floats:
+    """Advantages of tokens, from plain columns of N steps that sampled T tokens.
+
+    >>> gae("gg", "aa", [0, 1], [2, 1], [0.5, 0.5, 0.8], whiten=False, lam=1.0).round(3).tolist()
+    [0.5, 0.5, 0.2]
+
+    Args:
+        group, trajectory: which episode each step is of; in time order.
+        reward: of each step.
+        tokens: how many tokens each step sampled.
+        values: what the critic expects before each sampled token, shape (T,).
+        gamma, lam: discount and lambda, from one sampled token to the next.
+        whiten: bring the batch to mean 0 and deviation 1.
+
+    Returns:
+        shape (T,), float64. ``gae(..., whiten=False) + values`` is what the critic is trained
+        towards: :func:`gae_returns`.
+    """
+    ends = last_tokens(tokens)
+    critic = of_tokens("values", values, tokens)
+    rewards = np.zeros(len(critic))
+    rewards[ends] = finite("reward", reward)
+    episode = np.repeat(codes(group, trajectory), tokens)
+    advantages = estimate(episode, rewards, critic, gamma, lam)
+    return whitened(advantages) if whiten else advantages
+
+
+def turn_gae(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    reward: ArrayLike,
+    tokens: ArrayLike,
+    values: ArrayLike,
+    *,
+    gamma: float = 1.0,
+    lam: float = 0.95,
+    whiten: bool = True,
+) -> Floats:
+    """Advantages of steps; arguments as in :func:`gae`, but gamma and lambda go from step to step.
+
+    >>> turn_gae("gg", "aa", [0, 1], [2, 1], [0.5, 0.9, 0.8], whiten=False).round(3).tolist()
+    [0.49, 0.2]
+
+    Returns:
+        shape (N,), float64, whitened over steps.
+    """
+    starts = last_tokens(tokens) - np.asarray(tokens, dtype=np.int64) + 1
+    critic = of_tokens("values", values, tokens)[starts]
+    episode = codes(group, trajectory)
+    advantages = estimate(episode, finite("reward", reward), critic, gamma, lam)
+    return whitened(advantages) if whiten else advantages
+
+
+def gae_returns(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    reward: ArrayLike,
+    tokens: ArrayLike,
+    values: ArrayLike,
+    *,
+    gamma: float = 1.0,
+    lam: float = 0.95,
+) -> Floats:
+    """What the critic is trained towards at each sampled token, shape (T,); see :func:`gae`."""
+    advantages = gae(group, trajectory, reward, tokens, values, gamma=gamma, lam=lam, whiten=False)
+    return advantages + np.asarray(values, dtype=np.float64)
+
+
+def turn_gae_returns(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    reward: ArrayLike,
+    tokens: ArrayLike,
+    values: ArrayLike,
+    *,
+    gamma: float = 1.0,
+    lam: float = 0.95,
+) -> Floats:
+    """What the critic is trained towards at the first token of each step; see :func:`turn_gae`.
+
+    Returns:
+        shape (T,); NaN at the other tokens, whose values nothing depends on.
+    """
+    advantages = turn_gae(
+        group, trajectory, reward, tokens, values, gamma=gamma, lam=lam, whiten=False
+    )
+    starts = last_tokens(tokens) - np.asarray(tokens, dtype=np.int64) + 1
+    critic = np.asarray(values, dtype=np.float64)
+    returns = np.full(len(critic), np.nan)
+    returns[starts] = advantages + critic[starts]
+    return returns
+
+
+class GAE(Credit):
+    """PPO's generalised advantage estimation over the sampled tokens of an episode."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"values"})
+    name: str = "gae"
+    gamma: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Discount from one sampled token to the next."""
+    lam: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """Lambda: 0 trusts the critic's next value, 1 the rewards that followed."""
+    whiten: bool = True
+    """Whether the advantages of a batch are brought to mean 0 and deviation 1."""
+
+    def advantages(self, steps: Steps) -> Floats:
+        """See :func:`gae`."""
+        return gae(*_columns(steps), gamma=self.gamma, lam=self.lam, whiten=self.whiten)
+
+    def returns(self, steps: Steps) -> Floats:
+        """See :func:`gae_returns`."""
+        return gae_returns(*_columns(steps), gamma=self.gamma, lam=self.lam)
+
+
+class TurnGAE(Credit):
+    """PPO's generalised advantage estimation over the steps of an episode."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"values"})
+    name: str = "turn_gae"
+    gamma: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Discount from one step to the next."""
+    lam: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """Lambda: 0 trusts the critic's next value, 1 the rewards that followed."""
+    whiten: bool = True
+    """Whether the advantages of a batch are brought to mean 0 and deviation 1."""
+
+    def advantages(self, steps: Steps) -> Floats:
+        """See :func:`turn_gae`."""
+        return turn_gae(*_columns(steps), gamma=self.gamma, lam=self.lam, whiten=self.whiten)
+
+    def returns(self, steps: Steps) -> Floats:
+        """See :func:`turn_gae_returns`."""
+        return turn_gae_returns(*_columns(steps), gamma=self.gamma, lam=self.lam)
+
+
+def _columns(
+    steps: Steps,
+) -> tuple[Sequence[Hashable], Sequence[Hashable], Floats, Integers, Floats]:
+    return steps.group, steps.trajectory, steps.reward, steps.tokens, steps.values

@@ -1,0 +1,73 @@
+"""ReMax: REINFORCE with the return of a greedy episode as baseline (Li et al. 2023, 2310.10505).
+
+    A = R(sampled episode) - R(greedy episode from the same initial state)                  (eq. 5)
+
+One more episode per group, played with the likeliest tokens, says what the policy earns there
+anyway. It does not depend on what was sampled, so the gradient is unbiased.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from agentgym.credit import Credit, Floats, Need, Steps
+from agentgym.errors import BadInput
+from agentgym_trainers.credit.gigpo import discounted_returns
+from agentgym_trainers.credit.groups import CONSTANT, codes
+
+
+def remax(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    reward: ArrayLike,
+    greedy: ArrayLike,
+    *,
+    to_go: bool = False,
+) -> Floats:
+    """Advantages over a greedy episode, from plain columns of N steps.
+
+    >>> remax("ggg", "aab", [0.0, 1.0, 0.0], [0.4, 0.4, 0.4]).round(3).tolist()
+    [0.6, 0.6, -0.4]
+
+    Args:
+        group, trajectory, reward: as in :func:`grpo`.
+        greedy: return of the greedy episode of each step's group.
+        to_go: take only the rewards from the step on, as verl's code does, in place of all. There
+            is no difference where the reward comes at the end.
+
+    Returns:
+        shape (N,), float64. Exactly 0 where both episodes earned the same; other episodes of the
+        group do not matter, so a group of one is nothing special.
+
+    Raises:
+        BadInput: a group has no greedy episode.
+    """
+    baseline = np.asarray(greedy, dtype=np.float64)
+    if not np.isfinite(baseline).all():
+        where = int(np.argmin(np.isfinite(baseline)))
+        raise BadInput(
+            f"greedy[{where}] is {baseline[where]}; ReMax needs a greedy episode of each group, "
+            f"and {group[where]!r} has none"
+        )
+    episode = codes(group, trajectory)
+    returns = discounted_returns(episode, reward, gamma=1.0)
+    if not to_go:
+        returns = np.bincount(episode, np.asarray(reward, dtype=np.float64))[episode]
+    advantages = returns - baseline
+    advantages[np.abs(advantages) <= CONSTANT * np.maximum(1.0, np.abs(baseline))] = 0.0
+    return advantages
+
+
+class ReMax(Credit):
+    """ReMax: the return of an episode against that of a greedy one."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"greedy"})
+    name: str = "remax"
+    to_go: bool = False
+    """Take only the rewards from the step on, in place of the episode's."""
+
+    def advantages(self, steps: Steps) -> Floats:
+        """See :func:`remax`."""
+        return remax(steps.group, steps.trajectory, steps.reward, steps.greedy, to_go=self.to_go)

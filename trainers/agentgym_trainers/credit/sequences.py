@@ -1,0 +1,77 @@
+"""Along sequences: what comes before and after in an episode, by steps or by sampled tokens.
+
+A column of sequence numbers says which episode each place belongs to. The places of one sequence
+are in time order, but other sequences may lie between them.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from agentgym.credit import Floats, Integers
+from agentgym.errors import BadInput
+from agentgym_trainers.credit.groups import finite
+
+
+def discounted(sequence: Integers, values: Floats, factor: float) -> Floats:
+    """S_t = x_t + factor * S_{t+1} along each sequence, shape (N,).
+
+    Each round doubles how far ahead the sums reach, so the rounds are as many as the logarithm of
+    the longest sequence.
+
+    >>> discounted(np.array([0, 0, 1, 0]), np.array([0.0, 2.0, 5.0, 4.0]), 0.5).tolist()
+    [2.0, 4.0, 5.0, 4.0]
+    """
+    order = np.argsort(sequence, kind="stable")
+    of, sums = sequence[order], values[order]
+    reach = 1
+    while (together := of[:-reach] == of[reach:]).any():
+        sums[:-reach] += np.where(together, factor**reach * sums[reach:], 0.0)
+        reach *= 2
+    unsorted = np.empty_like(sums)
+    unsorted[order] = sums
+    return unsorted
+
+
+def before(sequence: Integers) -> Integers:
+    """Index of the place before each one in its sequence, -1 at its start; shape (N,).
+
+    >>> before(np.array([0, 0, 1, 0])).tolist()
+    [-1, 0, -1, 1]
+    """
+    order = np.argsort(sequence, kind="stable")
+    together = sequence[order[:-1]] == sequence[order[1:]]
+    found = np.full(len(sequence), -1, dtype=np.int64)
+    found[order[1:][together]] = order[:-1][together]
+    return found
+
+
+def last_tokens(tokens: ArrayLike) -> Integers:
+    """Index among all T sampled tokens of the last one of each step, shape (N,).
+
+    Args:
+        tokens: how many each step sampled, shape (N,).
+
+    Raises:
+        BadInput: a step sampled none, so that nothing of it could be given credit.
+    """
+    counts = np.asarray(tokens, dtype=np.int64)
+    if (counts < 1).any():
+        raise BadInput(
+            f"step {int(np.argmax(counts < 1))} sampled no tokens; leave it out and add its "
+            "reward to the step before it"
+        )
+    return np.cumsum(counts) - 1
+
+
+def of_tokens(name: str, values: ArrayLike, tokens: ArrayLike) -> Floats:
+    """``values`` as float64, one for each of the T sampled tokens.
+
+    Raises:
+        BadInput: there are more or fewer, or one is not finite.
+    """
+    array, total = finite(name, values), int(np.sum(tokens, dtype=np.int64))
+    if len(array) != total:
+        raise BadInput(
+            f"{name} has {len(array)} entries for {total} sampled tokens; it needs one for each"
+        )
+    return array

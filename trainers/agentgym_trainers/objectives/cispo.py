@@ -1,0 +1,62 @@
+"""CISPO: clipped importance-sampling weights (MiniMax 2025, "MiniMax-M1", arXiv 2506.13585).
+
+    l = -A sg(clip(r, 1 - low, 1 + high)) ln p_new,  r = p_new / p_old,  sg = stop-gradient
+
+PPO drops the gradient of a token that left the bounds, and so of the rare words at which a line of
+thought turns. Here only the weight of the token is bounded: every token keeps a gradient.
+
+The paper sets no lower bound and tunes the upper one. Published numbers follow three conventions:
+ours is the paper's and verl's, a cap of 1 + clip_high; TRL gives the cap itself, so its 5.0 is
+clip_high = 4; some others write 5.0 and mean 1 + 5.
+"""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from agentgym_trainers.objectives.objective import Objective
+from agentgym_trainers.objectives.ppo_clip import log_ratio
+
+
+def cispo(
+    new: Tensor,
+    old: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    *,
+    clip_low: float = 1.0,
+    clip_high: float = 0.2,
+) -> tuple[Tensor, Tensor]:
+    """The weighted log-likelihood; arguments and result as of :meth:`Objective.surrogate`.
+
+    >>> one = torch.ones(1, 2)
+    >>> losses, bounded = cispo(torch.tensor([[-1.0, -3.0]]), -2 * one, one, one)
+    >>> [round(x, 3) for x in losses[0].tolist()], bounded[0].tolist()  # weights 1.2 and 1/e
+    ([1.2, 1.104], [True, False])
+
+    The loss is a log-likelihood and not a ratio: it is not comparable with that of PPO, and its
+    sign says nothing.
+    """
+    mask = mask.bool()
+    ratio = log_ratio(new.detach(), old, mask).exp()
+    weight = ratio.clamp(1 - clip_low, 1 + clip_high)
+    loss = -advantages * weight * torch.where(mask, new, 0.0)
+    return torch.where(mask, loss, 0.0), (weight != ratio) & (advantages != 0) & mask
+
+
+class CISPO(Objective):
+    """Clipped importance-sampling weights: no token loses its gradient."""
+
+    name: str = "cispo"
+    clip_low: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """A token's weight is at least 1 - clip_low; 1 is no lower bound, as in the paper."""
+    clip_high: Annotated[float, Field(ge=0)] = 0.2
+    """... and at most 1 + clip_high; the paper's number is not published, 0.2 is verl's example."""
+
+    def surrogate(
+        self, new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """See :func:`cispo`."""
+        return cispo(new, old, advantages, mask, clip_low=self.clip_low, clip_high=self.clip_high)

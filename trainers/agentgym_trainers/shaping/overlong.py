@@ -1,0 +1,80 @@
+"""Soft overlong punishment (DAPO: Yu et al. 2025, arXiv 2503.14476, eq. 13).
+
+    R' = R + factor * clip((max_tokens - buffer - length) / buffer, -1, 0)
+
+length is what the policy sampled in the episode; observations do not count. Up to
+max_tokens - buffer nothing happens, from there the punishment grows evenly to its full size at
+max_tokens. A response that was merely long is then told apart from one that was wrong.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Annotated, Self
+
+from numpy.typing import ArrayLike
+from pydantic import Field, model_validator
+
+from agentgym.credit import Floats, Steps
+from agentgym_trainers.shaping.shaping import Shaping, episode_sum, on_last_step
+
+
+def overlong(
+    group: Sequence[Hashable],
+    trajectory: Sequence[Hashable],
+    tokens: ArrayLike,
+    *,
+    max_tokens: int = 20480,
+    buffer: int = 4096,
+    factor: float = 1.0,
+) -> Floats:
+    """The punishment of the episode of each step, from plain columns of N steps.
+
+    >>> overlong("gggg", "aabc", [40, 40, 90, 150], max_tokens=100, buffer=20).tolist()
+    [0.0, 0.0, -0.5, -1.0]
+
+    Args:
+        group, trajectory: as in :func:`agentgym_trainers.credit.grpo.grpo`.
+        tokens: how many ids each step sampled.
+        max_tokens: the length at which the punishment is full.
+        buffer: over how many tokens it grows.
+        factor: its full size.
+
+    Returns:
+        shape (N,), in [-factor, 0].
+    """
+    length = episode_sum(group, trajectory, tokens)
+    return factor * ((max_tokens - buffer - length) / buffer).clip(-1, 0)
+
+
+class Overlong(Shaping):
+    """Punish long episodes, softly at first."""
+
+    name: str = "overlong"
+    max_tokens: Annotated[int, Field(ge=1)] = 20480
+    """Sampled tokens of an episode at which the punishment is full."""
+    buffer: Annotated[int, Field(ge=1)] = 4096
+    """Over how many tokens before that it grows."""
+    factor: Annotated[float, Field(ge=0)] = 1.0
+    """Its full size."""
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        if self.buffer > self.max_tokens:
+            raise ValueError(
+                f"buffer = {self.buffer} is more than max_tokens = {self.max_tokens}: "
+                "an episode of no tokens would be punished"
+            )
+        return self
+
+    def shape(self, steps: Steps) -> Steps:
+        """See :func:`overlong`."""
+        punishment = overlong(
+            steps.group,
+            steps.trajectory,
+            steps.tokens,
+            max_tokens=self.max_tokens,
+            buffer=self.buffer,
+            factor=self.factor,
+        )
+        added = on_last_step(steps.group, steps.trajectory, punishment)
+        return replace(steps, reward=steps.reward + added)
