@@ -39,6 +39,8 @@ class Steps:
     """Which of several agents acted, as ``info["role"]`` says; ``""`` where there is but one."""
     success: NDArray[np.bool_]
     """Whether the episode of the step succeeded."""
+    stop: Sequence[str]
+    """Why the episode of the step ended, a :class:`StopReason`."""
     calls: Integers
     """Tool calls of the step; 1 where the environment does not count them."""
     parts: Mapping[str, Floats]
@@ -81,6 +83,7 @@ class Steps:
             valid=np.array([step.valid for _, step in pairs], dtype=np.bool_),
             role=[str(step.info.get("role", "")) for _, step in pairs],
             success=np.array([t.success for t, _ in pairs], dtype=np.bool_),
+            stop=[t.stop_reason for t, _ in pairs],
             calls=np.array([n for t in trajectories for n in _calls(t)], dtype=np.int64),
             parts={
                 name: np.array([_parts(step).get(name, 0.0) for _, step in pairs], dtype=np.float64)
@@ -122,3 +125,10 @@ class Credit(Part, ABC):
     def advantages(self, steps: Steps) -> Floats:
         """Advantages in float64: one for each step, shape (N,), which all of its tokens share; or
         one for each sampled token, shape (T,)."""
+
+    def returns(self, steps: Steps) -> Floats:
+        """What a critic is trained towards at each sampled token, shape (T,); NaN: nothing.
+
+        Only for rules that need ``values``.
+        """
+        raise NotImplementedError(f"credit {self.name!r} needs no critic")

@@ -134,8 +134,8 @@ class Trajectory(BaseModel):
 
     @property
     def tokens(self) -> int:
-        """Sampled tokens."""
-        return sum(len(step.ids) for step in self.steps)
+        """Tokens that were sampled for it, not those it shares with the one it branched off."""
+        return sum(len(step.ids) for step in self.steps if not step.sampled_by)
 
     def prompt_of(self, index: int) -> list[int]:
         """The whole prompt that step ``index`` was sampled from."""

@@ -40,6 +40,14 @@ def interleaved(names, rng):
     return order
 
 
+def constant_groups():
+    """Group and reward of 2 to 16 equal episodes of one step; float32 makes |A| up to .64 of it."""
+    groups = [(n, value) for n in range(2, 17) for value in np.arange(0.15, 11.0, 0.15)]
+    pairs = [(f"{n} x {value}", value) for n, value in groups for _ in range(n)]
+    group, reward = zip(*pairs, strict=True)
+    return list(group), list(reward)
+
+
 def steps_of(group, trajectory, reward, **given):
     """Steps with these columns; the others say nothing."""
     n = len(reward)
@@ -49,6 +57,7 @@ def steps_of(group, trajectory, reward, **given):
         "valid": np.ones(n, dtype=bool),
         "role": [""] * n,
         "success": np.zeros(n, dtype=bool),
+        "stop": ["terminated"] * n,
         "calls": np.ones(n, dtype=np.int64),
         "parts": {},
         "entropy": np.zeros(tokens.sum()),

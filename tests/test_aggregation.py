@@ -53,7 +53,7 @@ def row(*actions):
     made = Row(0)
     for trajectories, advantages in actions:
         made.add_context([1])
-        made.add_sampled([2], [0.0], trajectories, np.array(advantages, dtype=float)[:, None])
+        made.add_sampled([2], [0.0], trajectories, [], np.array(advantages, dtype=float)[:, None])
     return made
 
 

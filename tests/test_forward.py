@@ -42,7 +42,7 @@ def test_a_prompt_may_be_one_token_and_what_nothing_precedes_has_no_logprob(mode
     short, bare = Row(0), Row(1)
     short.add_context([9])
     for row in (short, bare):
-        row.add_sampled([10, 20, 30], [0.0] * 3, [0], np.ones((1, 3)))
+        row.add_sampled([10, 20, 30], [0.0] * 3, [0], [], np.ones((1, 3)))
     with torch.no_grad():
         found, _ = logprobs(model, one_batch([short, bare]))
     by_length = dict(zip((3, 4), found, strict=True))

@@ -14,7 +14,6 @@ from agentgym_trainers.objectives.cispo import CISPO, cispo
 from agentgym_trainers.objectives.gspo import GSPO, gspo
 from agentgym_trainers.objectives.ppo_clip import PPOClip, ppo_clip
 
-FUNCTIONS = [gspo, cispo, ce_gppo, ppo_clip]
 PARTS = [GSPO(), CISPO(), CEGPPO(), AEPOClip(), PPOClip()]
 SIGNS = torch.tensor([[1.0, 1.0, -1.0, -1.0]], dtype=torch.float64)
 RATIOS = torch.tensor([[1.4, 0.6, 1.8, 0.1]], dtype=torch.float64)

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from agentgym.cli import check, doctor, evaluate, listing, mcp, play, replay, serve
+from agentgym.cli import check, doctor, evaluate, listing, mcp, play, replay, select, serve, tree
 from agentgym.errors import AgentGymError
 
 
@@ -27,7 +27,7 @@ def application() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for module in (listing, check, play, evaluate, replay, serve, mcp, doctor):
+    for module in (listing, check, play, evaluate, select, replay, tree, serve, mcp, doctor):
         module.register(app)
     for point in entry_points(group="agentgym.commands"):
         try:

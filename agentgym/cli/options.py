@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,3 +32,15 @@ def short(text: str, width: int = 40) -> str:
     line = " ".join(text.split())
     half = width // 2 - 1
     return line if len(line) <= width else f"{line[:half]}..{line[-half:]}"
+
+
+def episodes_file(path: Path) -> Path:
+    """A file of episodes: the path itself, or the last one of a run."""
+    from agentgym.errors import BadInput
+
+    if path.is_file():
+        return path
+    files = sorted(path.glob("trajectories/step-*.jsonl"))
+    if not files:
+        raise BadInput(f"{path} is neither a file nor a run with trajectories/step-*.jsonl")
+    return files[-1]

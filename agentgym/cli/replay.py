@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from agentgym.cli.options import short, table_of
+from agentgym.cli.options import episodes_file, short, table_of
 
 if TYPE_CHECKING:
     from agentgym.credit import Credit, Floats
@@ -40,7 +40,7 @@ def replay(
     from agentgym.trajectory import read_jsonl
 
     chosen = _algorithms(credit or ["gigpo", "grpo"], table_of(settings))
-    file = _episodes_file(path)
+    file = episodes_file(path)
     every = list(read_jsonl(file))
     sound = [t for t in every if t.failure is None and t.steps]
     console = Console(highlight=False)
@@ -66,6 +66,7 @@ def replay(
 
 
 def _algorithms(names: list[str], tables: dict[str, Any]) -> dict[str, Credit]:
+    from agentgym.errors import BadInput
     from agentgym.parts import part_of
 
     if len(set(names)) < 2:
@@ -73,21 +74,13 @@ def _algorithms(names: list[str], tables: dict[str, Any]) -> dict[str, Credit]:
     chosen: dict[str, Credit] = {}
     for name in names:
         table = {"name": name} | tables.pop(name, {})
-        chosen[name] = cast("Credit", part_of("credit", table, f"--set {name}.*"))
+        credit = chosen[name] = cast("Credit", part_of("credit", table, f"--set {name}.*"))
+        if credit.needs:
+            needed = " and ".join(sorted(credit.needs))
+            raise BadInput(f"credit {name!r} needs {needed}, which saved episodes do not hold")
     if tables:
         raise typer.BadParameter(f"--set names {', '.join(tables)}, which is not under --credit")
     return chosen
-
-
-def _episodes_file(path: Path) -> Path:
-    from agentgym.errors import BadInput
-
-    if path.is_file():
-        return path
-    files = sorted(path.glob("trajectories/step-*.jsonl"))
-    if not files:
-        raise BadInput(f"{path} is neither a file nor a run with trajectories/step-*.jsonl")
-    return files[-1]
 
 
 def _table(

@@ -15,11 +15,14 @@ from agentgym.parts import part_of
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
 from agentgym_trainers.correction import Correction
+from agentgym_trainers.engine.critic import CriticConfig
 from agentgym_trainers.lora import LoRA
 from agentgym_trainers.objectives.objective import Objective
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 from agentgym_trainers.rollouts.independent import Independent
 from agentgym_trainers.rollouts.rollouts import Positive, Rollouts, Share
+from agentgym_trainers.rollouts.success_replay import SuccessReplay
+from agentgym_trainers.shaping.shaping import Shaping
 
 
 class Table(BaseModel):
@@ -39,6 +42,8 @@ class EnvConfig(Table):
     """Tasks to train on."""
     test_split: str = "test"
     """Held-out tasks to evaluate on."""
+    tasks: Path | None = None
+    """Train on these alone: a file of task ids, a line each; `agentgym select` writes one."""
 
 
 class ModelConfig(Table):
@@ -183,12 +188,48 @@ class TrainConfig(Table):
     rollouts, context and objective."""
     objective: SerializeAsAny[Objective] = PPOClip()
     """The loss, given advantages."""
+    shaping: tuple[SerializeAsAny[Shaping], ...] = ()
+    """Changes of the rewards before credit is given, in order: tables [[shaping]]."""
+    critic: CriticConfig = CriticConfig()
+    """The value function; only of credit that needs one."""
+    replay: SuccessReplay | None = None
+    """Bring former successes into groups that failed: a table [replay], which may be empty."""
     correction: Correction = Correction()
     """What is done about the difference between sampling and trained policy."""
     policy: PolicyConfig = PolicyConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        if self.rollouts.branches:
+            self._may_share_prefixes()
+        if self.replay and self.rollouts.dynamic:
+            raise ValueError("rollouts.dynamic drops the very groups that [replay] would mend")
+        updates = self.optimizer.epochs * self.optimizer.minibatches
+        if self.objective.llds and updates == 1 and not self.rollouts.max_staleness:
+            raise ValueError(
+                "objective.llds compares with the policy that sampled, which in the only update of "
+                "a step is the policy itself; set optimizer.minibatches or epochs above 1"
+            )
+        return self
+
+    def _may_share_prefixes(self) -> None:
+        shared = f"rollouts {self.rollouts.name!r} share prefixes, and a shared token"
+        if self.objective.by_sequence:
+            raise ValueError(
+                f"{shared} has a sequence ratio in each trajectory that holds it, where objective "
+                f"{self.objective.name!r} has one for a row"
+            )
+        over = {bound.over for bound in self.correction.reject} - {"token"}
+        if over or (self.correction.weights != "none" and self.correction.level == "sequence"):
+            raise ValueError(f"{shared} is corrected and rejected for itself: by 'token'")
+        if self.policy.engine != "local" and not self.policy.vllm.entropy_top:
+            raise ValueError(
+                f"rollouts {self.rollouts.name!r} branch by entropy, which vLLM tells only when "
+                "asked: policy.vllm.entropy_top = 10"
+            )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -244,4 +285,6 @@ def load(path: Path, arguments: list[str]) -> TrainConfig:
     for kind, default in DEFAULT_PARTS.items():
         if isinstance(table := tables.get(kind), dict):
             tables[kind] = part_of(kind, default | table, f"{path}, [{kind}]")
+    if isinstance(shapings := tables.get("shaping"), list):
+        tables["shaping"] = [part_of("shaping", s, f"{path}, [[shaping]]") for s in shapings]
     return validate(TrainConfig, tables, str(path))

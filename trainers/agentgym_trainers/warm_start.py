@@ -58,9 +58,14 @@ async def sample_texts(
             limits=config.rollouts.limits,
         )
         episodes = [t for group in groups for t in group.trajectories]
-    prompts = {t.system_prompt: None for t in episodes}
+    first = {t.system_prompt: t.steps[0].observation for t in episodes if t.steps}
     return [
-        *prompts,
+        *(
+            message["content"]
+            for prompt, observation in first.items()
+            for message in config.context.messages(prompt, [], observation)
+            if message["role"] == "system"
+        ),
         *(text for t in episodes for s in t.steps for text in (s.observation, s.action)),
     ]
 

@@ -65,7 +65,8 @@ def aepo(
         shape (T,), float64.
     """
     advantages = grpo(group, trajectory, reward, normalise=normalise, statistics=statistics)
-    return np.repeat(advantages, tokens) * entropy_factor(entropy, tokens, entropy_weight)
+    sampled = np.asarray(tokens, dtype=np.int64)
+    return np.repeat(advantages, sampled) * entropy_factor(entropy, sampled, entropy_weight)
 
 
 class AEPO(Credit):

@@ -19,7 +19,14 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
-from agentgym_trainers.credit.groups import Normalise, centre, codes, finite, first_steps
+from agentgym_trainers.credit.groups import (
+    Normalise,
+    centre,
+    codes,
+    episode_sums,
+    finite,
+    first_steps,
+)
 from agentgym_trainers.credit.grpo import Statistics
 
 
@@ -52,7 +59,7 @@ def dr_mas(
         shape (N,), float64; exactly 0 for an agent whose scores in the group are all the same.
     """
     episode, agent = codes(group, trajectory), codes(group, role)
-    score = np.bincount(episode, finite("reward", reward))[episode].astype(np.float64)
+    score = episode_sums(episode, finite("reward", reward))
     if valid is not None:
         score = score - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
     once = first_steps(codes(group, trajectory, role)) if statistics == "trajectories" else None

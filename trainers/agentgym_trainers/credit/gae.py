@@ -22,7 +22,13 @@ from pydantic import Field
 from agentgym.credit import Credit, Floats, Integers, Need, Steps
 from agentgym_trainers.credit.groups import codes, finite
 from agentgym_trainers.credit.groups import whiten as whitened
-from agentgym_trainers.credit.sequences import before, discounted, last_tokens, of_tokens
+from agentgym_trainers.credit.sequences import (
+    before,
+    discounted,
+    first_tokens,
+    last_tokens,
+    of_tokens,
+)
 
 
 def estimate(episode: Integers, reward: Floats, values: Floats, gamma: float, lam: float) -> Floats:
@@ -61,11 +67,11 @@ def gae(
         shape (T,), float64. ``gae(..., whiten=False) + values`` is what the critic is trained
         towards: :func:`gae_returns`.
     """
-    ends = last_tokens(tokens)
-    critic = of_tokens("values", values, tokens)
+    sampled = np.asarray(tokens, dtype=np.int64)
+    critic = of_tokens("values", values, sampled)
     rewards = np.zeros(len(critic))
-    rewards[ends] = finite("reward", reward)
-    episode = np.repeat(codes(group, trajectory), tokens)
+    rewards[last_tokens(sampled)] = finite("reward", reward)
+    episode = np.repeat(codes(group, trajectory), sampled)
     advantages = estimate(episode, rewards, critic, gamma, lam)
     return whitened(advantages) if whiten else advantages
 
@@ -89,8 +95,7 @@ def turn_gae(
     Returns:
         shape (N,), float64, whitened over steps.
     """
-    starts = last_tokens(tokens) - np.asarray(tokens, dtype=np.int64) + 1
-    critic = of_tokens("values", values, tokens)[starts]
+    critic = of_tokens("values", values, tokens)[first_tokens(tokens)]
     episode = codes(group, trajectory)
     advantages = estimate(episode, finite("reward", reward), critic, gamma, lam)
     return whitened(advantages) if whiten else advantages
@@ -129,8 +134,7 @@ def turn_gae_returns(
     advantages = turn_gae(
         group, trajectory, reward, tokens, values, gamma=gamma, lam=lam, whiten=False
     )
-    starts = last_tokens(tokens) - np.asarray(tokens, dtype=np.int64) + 1
-    critic = np.asarray(values, dtype=np.float64)
+    starts, critic = first_tokens(tokens), np.asarray(values, dtype=np.float64)
     returns = np.full(len(critic), np.nan)
     returns[starts] = advantages + critic[starts]
     return returns

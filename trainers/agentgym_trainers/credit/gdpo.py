@@ -18,7 +18,7 @@ from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
 from agentgym.errors import BadInput
-from agentgym_trainers.credit.groups import centre, codes, finite, first_steps
+from agentgym_trainers.credit.groups import centre, codes, episode_sums, finite, first_steps
 
 
 def gdpo(
@@ -58,10 +58,10 @@ def gdpo(
             known = ", ".join(sorted(parts)) or "none"
             raise BadInput(f"weights name {name!r}, which is no part of the reward; known: {known}")
         part = np.asarray(parts[name], dtype=np.float64)
-        has = ~np.isnan(np.bincount(episode, part)[episode])
+        has = ~np.isnan(episode_sums(episode, part))
         part = finite(name, np.where(np.isnan(part), 0.0, part))
         z = centre(
-            np.bincount(episode, part)[episode],
+            episode_sums(episode, part),
             of,
             "mean_std",
             counted=first & has,

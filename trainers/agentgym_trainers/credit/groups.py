@@ -136,6 +136,15 @@ def centre(
     return centred
 
 
+def episode_sums(episode: Integers, values: Floats) -> Floats:
+    """Sum of ``values`` over the episode that each step is of, shape (N,).
+
+    >>> episode_sums(np.array([0, 0, 1]), np.array([1.0, 2.0, 5.0])).tolist()
+    [3.0, 3.0, 5.0]
+    """
+    return np.bincount(episode, values)[episode].astype(np.float64)
+
+
 def first_steps(episode: Integers) -> NDArray[np.bool_]:
     """True for the first step of each episode, so that an episode counts once; shape (N,)."""
     first = np.zeros(len(episode), dtype=np.bool_)

@@ -121,7 +121,8 @@ def hgpo(
         weight = (k + 1) ** alpha * kept
         total += weight * advantages
         weights += weight
-    return total / np.where(weights > 0, weights, 1.0)
+    mean: Floats = total / np.where(weights > 0, weights, 1.0)
+    return mean
 
 
 class HGPO(Credit):

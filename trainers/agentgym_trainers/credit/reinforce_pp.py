@@ -47,10 +47,10 @@ def reinforce_pp(
     Returns:
         shape (T,), float64; exactly 0 where all returns are the same.
     """
-    ends = last_tokens(tokens)
-    rewards = np.zeros(ends[-1] + 1 if len(ends) else 0)
-    rewards[ends] = finite("reward", reward)
-    return whiten(discounted(np.repeat(codes(group, trajectory), tokens), rewards, gamma))
+    sampled = np.asarray(tokens, dtype=np.int64)
+    rewards = np.zeros(sampled.sum())
+    rewards[last_tokens(sampled)] = finite("reward", reward)
+    return whiten(discounted(np.repeat(codes(group, trajectory), sampled), rewards, gamma))
 
 
 def reinforce_pp_baseline(

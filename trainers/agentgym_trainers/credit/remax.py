@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from agentgym.credit import Credit, Floats, Need, Steps
 from agentgym.errors import BadInput
-from agentgym_trainers.credit.gigpo import discounted_returns
-from agentgym_trainers.credit.groups import CONSTANT, codes
+from agentgym_trainers.credit.groups import CONSTANT, codes, episode_sums, finite
+from agentgym_trainers.credit.sequences import discounted
 
 
 def remax(
@@ -52,9 +52,8 @@ def remax(
             f"and {group[where]!r} has none"
         )
     episode = codes(group, trajectory)
-    returns = discounted_returns(episode, reward, gamma=1.0)
-    if not to_go:
-        returns = np.bincount(episode, np.asarray(reward, dtype=np.float64))[episode]
+    rewards = finite("reward", reward)
+    returns = discounted(episode, rewards, 1.0) if to_go else episode_sums(episode, rewards)
     advantages = returns - baseline
     advantages[np.abs(advantages) <= CONSTANT * np.maximum(1.0, np.abs(baseline))] = 0.0
     return advantages

@@ -31,7 +31,9 @@ def rloo(group: Sequence[Hashable], trajectory: Sequence[Hashable], reward: Arra
     """
     of = codes(group)
     n = np.bincount(of, first_steps(codes(group, trajectory)))[of]
-    return grpo(group, trajectory, reward, normalise="mean") * n / np.maximum(n - 1, 1)
+    centred = grpo(group, trajectory, reward, normalise="mean")
+    advantages: Floats = centred * n / np.maximum(n - 1, 1)
+    return advantages
 
 
 class RLOO(Credit):

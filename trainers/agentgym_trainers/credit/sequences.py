@@ -63,6 +63,11 @@ def last_tokens(tokens: ArrayLike) -> Integers:
     return np.cumsum(counts) - 1
 
 
+def first_tokens(tokens: ArrayLike) -> Integers:
+    """Index among all T sampled tokens of the first one of each step; as :func:`last_tokens`."""
+    return last_tokens(tokens) - np.asarray(tokens, dtype=np.int64) + 1
+
+
 def of_tokens(name: str, values: ArrayLike, tokens: ArrayLike) -> Floats:
     """``values`` as float64, one for each of the T sampled tokens.
 

@@ -31,6 +31,8 @@ class Weights:
     """sum_i w_i min(A_i, 0)"""
     weight: Floats
     """sum_i w_i"""
+    preserve: Floats
+    """1 / T for the T tokens of the minibatch that are not blamed on the whole, else 0."""
 
 
 def weigh(
@@ -56,7 +58,7 @@ def weigh(
     each = token_weights(lengths, aggregation, max_length)
     weighed = []
     for row in rows:
-        counts = Weights(*(np.zeros(len(row)) for _ in range(3)))
+        counts = Weights(*(np.zeros(len(row)) for _ in range(4)))
         for action in row.actions:
             advantages = action.advantages
             if attribution == "hard":
@@ -65,7 +67,11 @@ def weigh(
             counts.praise[places] = (own * advantages.clip(min=0)).sum(0)
             counts.blame[places] = (own * advantages.clip(max=0)).sum(0)
             counts.weight[places] = own.sum()
+            counts.preserve[places] = counts.praise[places] + counts.blame[places] >= 0
         weighed.append(counts)
+    preserved = max(1.0, sum(counts.preserve.sum() for counts in weighed))
+    for counts in weighed:
+        counts.preserve[:] /= preserved
     return weighed
 
 
@@ -84,6 +90,7 @@ class Batch:
     praise: Tensor
     blame: Tensor
     weight: Tensor
+    preserve: Tensor
 
 
 def micro_batches(
@@ -123,6 +130,7 @@ def _pad(rows: Sequence[Row], weights: Sequence[Weights], numbers: list[int], de
         praise=stack(torch.from_numpy(of.praise).float() for of in counts),
         blame=stack(torch.from_numpy(of.blame).float() for of in counts),
         weight=stack(torch.from_numpy(of.weight).float() for of in counts),
+        preserve=stack(torch.from_numpy(of.preserve).float() for of in counts),
     )
 
 

@@ -3,6 +3,7 @@
 checkpoints/step-000010/
     model/           Hugging Face folder: weights, config, tokenizer
     optimizer.pt     moments
+    critic.pt        weights and moments of the critic, if there is one
     state.json       step and place in the task order
     manifest.json    sha256 of each file above; written last
 """
@@ -22,6 +23,7 @@ from pydantic import BaseModel
 from safetensors import SafetensorError
 
 from agentgym.errors import AgentGymError
+from agentgym_trainers.engine.critic import Critic
 
 MANIFEST = "manifest.json"
 
@@ -37,7 +39,15 @@ class State(BaseModel):
     """Tokens the policy has sampled for training."""
 
 
-def save(folder: Path, model: Any, tokenizer: Any, optimizer: Any, state: State, keep: int) -> Path:
+def save(
+    folder: Path,
+    model: Any,
+    tokenizer: Any,
+    optimizer: Any,
+    critic: Critic | None,
+    state: State,
+    keep: int,
+) -> Path:
     """Write ``folder/step-NNNNNN`` and delete all but the newest ``keep`` checkpoints.
 
     Raises:
@@ -51,6 +61,8 @@ def save(folder: Path, model: Any, tokenizer: Any, optimizer: Any, state: State,
         model.save_pretrained(partial / "model")
         tokenizer.save_pretrained(partial / "model")
         torch.save(optimizer.state_dict(), partial / "optimizer.pt")
+        if critic is not None:
+            torch.save((critic.state_dict(), critic.optimizer.state_dict()), partial / "critic.pt")
         (partial / "state.json").write_text(state.model_dump_json())
         sums = {str(f.relative_to(partial)): _sha256(f) for f in _files(partial)}
         (partial / MANIFEST).write_text(json.dumps(sums, indent=1))
@@ -99,6 +111,13 @@ def read_state(checkpoint: Path) -> State:
 def read_optimizer(checkpoint: Path, optimizer: torch.optim.Optimizer) -> None:
     """Put the moments of a checkpoint into ``optimizer``."""
     optimizer.load_state_dict(torch.load(checkpoint / "optimizer.pt", weights_only=True))
+
+
+def read_critic(checkpoint: Path, critic: Critic) -> None:
+    """Put weights and moments of a checkpoint into ``critic``."""
+    weights, moments = torch.load(checkpoint / "critic.pt", weights_only=True)
+    critic.load_state_dict(weights)
+    critic.optimizer.load_state_dict(moments)
 
 
 def _checkpoints(folder: Path) -> list[Path]:

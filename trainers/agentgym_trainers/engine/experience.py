@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from agentgym.collection import collect
 from agentgym.env import Task
 from agentgym.policy import Policy
 from agentgym.registry import make
@@ -43,6 +44,10 @@ class Experience:
     """Whole groups, in order."""
     played: list[Trajectory] = field(default_factory=list)
     """Everything that was played for it, failures and dropped groups included."""
+    greedy: dict[str, float] = field(default_factory=dict)
+    """Group -> return of its greedy episode, where credit needs one."""
+    greedy_tokens: int = 0
+    """What these episodes sampled."""
     tasks_drawn: int = 0
     batches: int = 0
     seconds: float = 0.0
@@ -78,15 +83,22 @@ async def gather(
     last = config.rollouts.dynamic_batches if config.rollouts.dynamic else 1
     while len(kept) < wanted and experience.batches < last:
         experience.batches += 1
+        tasks = order.draw(start + experience.tasks_drawn, wanted)
+        seed = derive_seed(config.seed, "rollouts", step, experience.batches)
         groups = await config.rollouts.gather(
             lambda: make(config.env.id, **config.env.kwargs),
             policy,
-            order.draw(start + experience.tasks_drawn, wanted),
-            seed=derive_seed(config.seed, "rollouts", step, experience.batches),
+            tasks,
+            seed=seed,
             context=config.context,
             on_trajectory=on_trajectory,
             label=f"{step}.{experience.batches}",
         )
+        if "greedy" in config.credit.needs:
+            played = await _greedy(config, policy, tasks, seed)
+            names = [group.id for group in groups]
+            experience.greedy |= {n: t.reward for n, t in zip(names, played, strict=True)}
+            experience.greedy_tokens += sum(t.tokens for t in played)
         experience.tasks_drawn += wanted
         for group in groups:
             experience.played += group.trajectories
@@ -97,3 +109,22 @@ async def gather(
     experience.learnt_from = [t for group in kept for t in group.trajectories]
     experience.seconds = time.perf_counter() - started
     return experience
+
+
+async def _greedy(
+    config: TrainConfig, policy: Policy, tasks: Sequence[Task], seed: int
+) -> list[Trajectory]:
+    """A greedy episode of each task, from the initial state of its group."""
+    groups = await collect(
+        lambda: make(config.env.id, **config.env.kwargs),
+        policy,
+        tasks,
+        seed=seed,
+        context=config.context,
+        sampling=config.rollouts.sampling.model_copy(update={"temperature": 0.0}),
+        limits=config.rollouts.limits,
+        concurrency=config.rollouts.concurrency,
+        max_failures=config.rollouts.max_failures,
+        label="greedy",
+    )
+    return [group.trajectories[0] for group in groups]

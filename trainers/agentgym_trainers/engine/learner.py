@@ -110,10 +110,11 @@ class Learner:
                 divergence = kl(new, self._reference(batch, temperature), objective.kl_form)
                 sums["reference_kl"] = (divergence * mask).sum().detach()
                 losses = losses + objective.kl_coef * divergence * batch.weight * kept
-            if objective.llds:
-                fallen = llds(new, old, batch.praise + batch.blame, batch.action, objective.llds)
+            if keep := objective.llds:
+                fallen = llds(new, old, batch.preserve > 0, batch.action, gate=keep.gate)
                 sums["fallen"] = fallen.sum().detach()
-                losses = losses + objective.llds.coef * fallen * batch.weight * kept
+                each = batch.preserve if keep.average == "preserved" else batch.weight
+                losses = losses + keep.coef * fallen * each * kept
             return losses.sum(), sums
 
         shuffle = torch.Generator().manual_seed(seed)

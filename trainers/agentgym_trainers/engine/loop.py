@@ -15,18 +15,17 @@ from collections.abc import Sequence
 import anyio.to_thread
 import numpy as np
 
-from agentgym.credit import Steps
 from agentgym.errors import AgentGymError
 from agentgym.evaluation import Report
 from agentgym.seeding import derive_seed
-from agentgym.trajectory import write_jsonl
+from agentgym.trajectory import grouped, write_jsonl
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.engine.ahead import sampling_ahead
+from agentgym_trainers.engine.credited import Credited, credited
 from agentgym_trainers.engine.experience import Experience, gather
 from agentgym_trainers.engine.held_out import Episodes, held_out, saved
 from agentgym_trainers.engine.plot import learning_curve
 from agentgym_trainers.engine.progress import Display
-from agentgym_trainers.engine.rows import rows_of
 from agentgym_trainers.engine.run import Run, opened
 from agentgym_trainers.engine.run_folder import locked
 
@@ -106,14 +105,13 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
             f"{run.sampler.policy.max_context} tokens"
         )
     if experience.learnt_from:
-        steps = Steps.of(experience.learnt_from)
-        advantages = config.credit.advantages(steps)
-        rows = rows_of(experience.learnt_from, advantages)
-        credited = time.perf_counter()
+        batch = await anyio.to_thread.run_sync(_credited, run, experience, step)
+        numbers |= batch.measured
+        ended = time.perf_counter()
         async with run.sampler.updating():
             learnt = await anyio.to_thread.run_sync(
                 lambda: run.learner.reinforce(
-                    rows,
+                    batch.rows,
                     config.objective,
                     config.correction,
                     temperature=config.rollouts.sampling.temperature,
@@ -125,13 +123,13 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
         if config.policy.engine == "local":
             _require_agreement(learnt["mismatch"])
         numbers |= {f"update/{name}": value for name, value in learnt.items()}
-        numbers["update/advantage_abs"] = float(np.abs(advantages).mean())
-        numbers["seconds/credit"] = credited - started
-        numbers["seconds/update"] = time.perf_counter() - credited
+        numbers["update/advantage_abs"] = float(np.abs(batch.advantages).mean())
+        numbers["seconds/credit"] = ended - started
+        numbers["seconds/update"] = time.perf_counter() - ended
     numbers |= await run.sampler.updated(step)
     run.state.step = step
     run.state.tasks_drawn += experience.tasks_drawn
-    run.state.sampled_tokens += sum(t.tokens for t in experience.played)
+    run.state.sampled_tokens += sum(t.tokens for t in experience.played) + experience.greedy_tokens
     numbers["seconds/rollout"] = experience.seconds
     numbers["seconds/step"] = time.perf_counter() - run.step_ended
     run.step_ended = time.perf_counter()
@@ -142,6 +140,16 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
     if step % config.checkpoint.every == 0 or not _unfinished(run):
         run.save()
     return numbers
+
+
+def _credited(run: Run, experience: Experience, step: int) -> Credited:
+    learnt_from, config = experience.learnt_from, run.config
+    if run.successes:
+        seed = derive_seed(config.seed, "replay", step)
+        groups = [group.trajectories for group in grouped(learnt_from)]
+        learnt_from = [t for group in groups for t in run.successes.shown(group, seed)]
+        run.successes.remember(experience.played)
+    return credited(config, learnt_from, greedy=experience.greedy, critic=run.critic)
 
 
 def _require_agreement(mismatch: float) -> None:

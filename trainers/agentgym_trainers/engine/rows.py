@@ -32,6 +32,8 @@ class Action:
     """Where they begin in the row."""
     trajectories: list[int]
     """Numbers of the trajectories; more than one where a prefix is shared."""
+    steps: list[int]
+    """The place of the step among all steps of the batch, for each of them."""
     advantages: Floats
     """What each trajectory gives each token, shape (trajectories, tokens)."""
 
@@ -71,10 +73,11 @@ class Row:
         ids: Sequence[int],
         logprobs: Sequence[float],
         trajectories: list[int],
+        steps: list[int],
         advantages: Floats,
     ) -> None:
-        """Append ids that are; ``advantages`` has shape (trajectories, ids)."""
-        self.actions.append(Action(len(self), trajectories, advantages))
+        """Append ids that are; the rest as in :class:`Action`."""
+        self.actions.append(Action(len(self), trajectories, steps, advantages))
         self.ids += ids
         self.mask += [True] * len(ids)
         self.logprobs += logprobs
@@ -95,11 +98,11 @@ def rows_of(trajectories: Sequence[Trajectory], advantages: Floats) -> list[Row]
     if len({trajectory.id for trajectory in trajectories}) < len(trajectories):
         raise BadInput("two trajectories have the same id, by which shared steps are told apart")
     per_token = _per_token(trajectories, advantages)
-    holders: dict[tuple[str, int], list[tuple[int, Floats]]] = {}
+    holders: dict[tuple[str, int], list[tuple[int, int, Floats]]] = {}
     for number, trajectory in enumerate(trajectories):
         for index, step in enumerate(trajectory.steps):
-            sampled = next(per_token)
-            holders.setdefault(_identity(trajectory, index), []).append((number, sampled))
+            holder = (number, *next(per_token))
+            holders.setdefault(_identity(trajectory, index), []).append(holder)
             if not step.ids or len(step.logprobs) != len(step.ids):
                 raise BadInput(
                     f"{trajectory.id}: a step has {len(step.ids)} sampled ids and "
@@ -113,8 +116,8 @@ def rows_of(trajectories: Sequence[Trajectory], advantages: Floats) -> list[Row]
                 row.add_context(step.prompt_ids)
                 held = holders[_identity(trajectory, index)]
                 if held[0][0] == number:
-                    each = np.stack([values for _, values in held])
-                    row.add_sampled(step.ids, step.logprobs, [i for i, _ in held], each)
+                    numbers, places, values = map(list, zip(*held, strict=True))
+                    row.add_sampled(step.ids, step.logprobs, numbers, places, np.stack(values))
                 else:
                     row.add_context(step.ids)
             if row.actions:
@@ -122,8 +125,10 @@ def rows_of(trajectories: Sequence[Trajectory], advantages: Floats) -> list[Row]
     return rows
 
 
-def _per_token(trajectories: Sequence[Trajectory], advantages: Floats) -> Iterator[Floats]:
-    """The advantages of each step's tokens."""
+def _per_token(
+    trajectories: Sequence[Trajectory], advantages: Floats
+) -> Iterator[tuple[int, Floats]]:
+    """The place of each step and the advantages of its tokens."""
     lengths = [len(step.ids) for t in trajectories for step in t.steps]
     if len(advantages) == len(lengths):
         advantages = np.repeat(advantages, lengths)
@@ -132,7 +137,7 @@ def _per_token(trajectories: Sequence[Trajectory], advantages: Floats) -> Iterat
             f"there are {len(advantages)} advantages for {len(lengths)} steps "
             f"with {sum(lengths)} sampled tokens"
         )
-    return iter(np.split(advantages, np.cumsum(lengths)[:-1]))
+    return enumerate(np.split(advantages, np.cumsum(lengths)[:-1]))
 
 
 def _identity(trajectory: Trajectory, index: int) -> tuple[str, int]:
@@ -170,7 +175,7 @@ def demonstration_rows(
                 segment = transcript.segment
             rows[-1].add_context(added)
             ids = renderer.encode_action(step.action)
-            rows[-1].add_sampled(ids, [0.0] * len(ids), [number], np.ones((1, len(ids))))
+            rows[-1].add_sampled(ids, [0.0] * len(ids), [number], [], np.ones((1, len(ids))))
             transcript.sample(ids, step.action)
             turns.append(Turn(step.observation, step.action))
     return rows

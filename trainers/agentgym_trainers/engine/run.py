@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agentgym.env import Task
+from agentgym.env import Task, TextEnv
 from agentgym.errors import BadInput, UnknownName
 from agentgym.registry import make
+from agentgym.selection import chosen
 from agentgym.tooling import Tool
+from agentgym.trajectory import read_jsonl
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.engine import checkpoint
+from agentgym_trainers.engine.critic import Critic
 from agentgym_trainers.engine.experience import TaskOrder
 from agentgym_trainers.engine.held_out import forget_after
 from agentgym_trainers.engine.learner import Learner
@@ -23,6 +26,7 @@ from agentgym_trainers.engine.progress import Display
 from agentgym_trainers.engine.run_folder import record, require_same
 from agentgym_trainers.engine.sampler import Sampler, sampler
 from agentgym_trainers.engine.start import load, start
+from agentgym_trainers.rollouts.success_replay import Successes
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Run:
     sampler: Sampler
     state: checkpoint.State
     metrics: Metrics
+    critic: Critic | None
+    successes: Successes | None
     step_ended: float = field(default_factory=time.perf_counter)
 
     def save(self) -> None:
@@ -48,6 +54,7 @@ class Run:
             self.learner.model,
             self.tokenizer,
             self.learner.optimizer,
+            self.critic,
             self.state,
             self.config.checkpoint.keep,
         )
@@ -72,6 +79,11 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
     learner = Learner(model, config.optimizer, _reference(config, model))
     if newest is not None:
         checkpoint.read_optimizer(newest, learner.optimizer)
+    critic = None
+    if "values" in config.credit.needs:
+        critic = Critic(model, config.critic, config.optimizer.micro_tokens)
+        if newest is not None:
+            checkpoint.read_critic(newest, critic)
     record(config)
     forget_after(folder, state.step)
     metrics = Metrics(folder, state.step)
@@ -89,6 +101,8 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
                 sampler=plays,
                 state=state,
                 metrics=metrics,
+                critic=critic,
+                successes=_successes(config, state.step),
             )
             if newest is None:
                 run.save()
@@ -98,7 +112,7 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
 
 
 def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
-    """The tasks of the splits that the run needs, and the environment's tools."""
+    """The tasks of the splits that the run needs, and the tools that the model is offered."""
     env = make(config.env.id, **config.env.kwargs)
     tasks = {}
     for split in (config.env.train_split, config.env.test_split):
@@ -107,8 +121,33 @@ def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
         tasks[split] = list(env.tasks(split))
         if not tasks[split]:
             raise BadInput(f"{config.env.id} has no tasks in its split {split!r}")
+    if config.env.tasks:
+        tasks[config.env.train_split] = chosen(tasks[config.env.train_split], config.env.tasks)
+    if config.rollouts.branches:
+        _require_forks(env, tasks[config.env.train_split][0], config)
     env.close()
-    return tasks, env.tools
+    return tasks, [*env.tools, *config.context.tools]
+
+
+def _require_forks(env: TextEnv, task: Task, config: TrainConfig) -> None:
+    env.reset(seed=0, options={"task": task})
+    try:
+        env.fork().close()
+    except Exception as error:
+        raise BadInput(
+            f"rollouts {config.rollouts.name!r} branch, and {config.env.id} cannot be forked: "
+            f"{type(error).__name__}: {error}. rollouts.name = 'independent' needs no forks"
+        ) from error
+
+
+def _successes(config: TrainConfig, steps: int) -> Successes | None:
+    """What may be replayed, from the records of the training steps that are done."""
+    if config.replay is None:
+        return None
+    successes = Successes(config.replay)
+    for step in range(1, steps + 1):
+        successes.remember(read_jsonl(config.run_dir / f"trajectories/step-{step:06d}.jsonl"))
+    return successes
 
 
 def _reference(config: TrainConfig, model: Any) -> Any:

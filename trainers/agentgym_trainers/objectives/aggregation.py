@@ -33,10 +33,11 @@ def token_weights(
         aggregation: see above.
         max_length: divisor of ``seq-mean-token-sum-norm``; default: the longest trajectory.
     """
-    sequences = max(1, np.count_nonzero(lengths))
+    sequences = max(1, int(np.count_nonzero(lengths)))
+    divisor: Floats | float
     match aggregation:
         case "token-mean":
-            divisor: Floats | float = max(1.0, float(lengths.sum()))
+            divisor = max(1.0, float(lengths.sum()))
         case "seq-mean-token-sum":
             divisor = sequences
         case "seq-mean-token-mean":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -16,6 +16,9 @@ from agentgym_trainers.objectives.llds import LLDS
 
 class Objective(Part, ABC):
     """agg(surrogate + kl_coef KL(new, reference) - entropy_coef entropy + llds.coef LLDS)."""
+
+    by_sequence: ClassVar[bool] = False
+    """Whether a token's loss depends on the other tokens of its row."""
 
     aggregation: Aggregation = "token-mean"
     """How token losses become one number."""

@@ -1,0 +1,37 @@
+"""``agentgym select``: the tasks worth training on, by how often saved episodes solved them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("select")(select)
+
+
+def select(
+    episodes: Annotated[
+        Path, typer.Argument(help="Saved episodes (JSONL): agentgym eval ... --samples 16 --out F")
+    ],
+    out: Annotated[Path, typer.Option(help="Write the task ids here, a line each.")],
+    least: Annotated[int, typer.Option(min=0, help="Solved at least so often.")] = 1,
+    most: Annotated[
+        int | None, typer.Option(min=0, help="... and at most so often; default: any number.")
+    ] = None,
+) -> None:
+    """Choose the tasks that a policy solves sometimes; `env.tasks` of a config takes the file."""
+    from agentgym.errors import BadInput
+    from agentgym.selection import solved, write_selection
+    from agentgym.trajectory import read_jsonl
+
+    played = list(read_jsonl(episodes))
+    ids = solved(played, least, most)
+    tasks = len({trajectory.task.id for trajectory in played})
+    if not ids:
+        raise BadInput(f"none of the {tasks} tasks was solved that often; lower --least")
+    write_selection(out, ids)
+    typer.echo(f"{len(ids)} of {tasks} tasks are in {out}; train on them: --env.tasks={out}")
