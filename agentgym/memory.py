@@ -15,13 +15,17 @@ code trains the turns that survive again, in contexts that they were not sampled
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import lru_cache
 
 from agentgym.context import Context, Edit, Message, Turn, chat
 from agentgym.errors import BadInput
 from agentgym.tool_calls import parse_tool_calls
 from agentgym.tooling import Tool, tool, tools_of
+
+_parsed = lru_cache(4096)(parse_tool_calls)
+"""Every decision goes through all past actions."""
 
 HOW = (
     "Turns are numbered. When the conversation grows long, keep what you will need: prune takes "
@@ -38,14 +42,10 @@ class Memory(Context):
     instructions: str = HOW
     """Put below the system prompt; "" for a model that knows the tools."""
 
-    @cached_property
-    def _offered(self) -> dict[str, Tool]:
-        return {one.name: one for one in tools_of(_Past())}
-
     @property
     def tools(self) -> Sequence[Tool]:
         """prune, write and recall."""
-        return list(self._offered.values())
+        return list(_OFFERED.values())
 
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
         """System prompt, the turns that were not pruned, the current observation; numbered."""
@@ -58,32 +58,31 @@ class Memory(Context):
         rules = "\n\n".join(filter(None, (system, self.instructions)))
         return chat(rules, numbered, f"[{len(turns) + 1}] {observation}")
 
-    def answer(self, turns: Sequence[Turn], observation: str, action: str) -> Edit | None:
-        """Do the memory calls of an action; None if it has none."""
+    def answer(self, turns: Sequence[Turn], observation: str, action: str) -> Edit | None:  # noqa: ARG002
+        """Do the memory calls of an action, or say what is wrong with them; None if it has none."""
         past = self._past(turns)
-        past.shown(observation)
+        past.shown()
         return self._edit(past, action)
 
     def _past(self, turns: Sequence[Turn]) -> _Past:
         past = _Past()
         for turn in turns:
-            past.shown(turn.observation)
+            past.shown()
             past.edited = self._edit(past, turn.action) is not None
         return past
 
     def _edit(self, past: _Past, action: str) -> Edit | None:
-        if not any(name in action for name in self._offered):
-            return None
-        calls = parse_tool_calls(action).calls
-        own = [call for call in calls if call.name in self._offered]
-        if not own:
+        calls, malformed = _parsed(action).calls, _parsed(action).malformed
+        own = [call for call in calls if call.name in _OFFERED]
+        # A broken call is answered here as well: an environment might find a command in its text.
+        if not own and not any(map(_MEANT.search, malformed)):
             return None
         tools = {one.name: one for one in tools_of(past)}
         results = [tools[call.name].run(call.arguments) for call in own]
-        told = [result.content for result in results]
-        if others := ", ".join(call.name for call in calls if call.name not in self._offered):
+        told = [*(result.content for result in results), *malformed]
+        if others := ", ".join(call.name for call in calls if call.name not in _OFFERED):
             told.append(f"Not called: {others}; memory calls stand alone in their turn.")
-        failed = any(result.error for result in results)
+        failed = bool(malformed) or any(result.error for result in results)
         return Edit("\n".join(told), not failed, {"memory": [call.name for call in own]})
 
 
@@ -99,7 +98,7 @@ class _Past:
         self.edited = False
         """Whether the last turn was an edit, so that what follows is not the environment's."""
 
-    def shown(self, observation: str) -> None:  # noqa: ARG002
+    def shown(self) -> None:
         """One more turn begins."""
         self.turns += 1
         if not self.edited:
@@ -131,3 +130,8 @@ class _Past:
         if key not in self.notes:
             raise BadInput(f"no note {key!r}; there are: {', '.join(self.notes) or 'none'}")
         return self.notes[key]
+
+
+_OFFERED = {one.name: one for one in tools_of(_Past())}
+_MEANT = re.compile(rf'(?:"name"\s*:\s*"|<function=)(?:{"|".join(_OFFERED)})\b')
+"""A call of ours, though it cannot be read."""

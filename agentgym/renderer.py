@@ -184,7 +184,8 @@ class ChatTemplate:
         """See :class:`Renderer`."""
         guarded = self._guarded(messages)
         text = self._fill(guarded, tools)
-        return Rendered(self._with(guarded, text, sampled, tools) or self._ids(text), text)
+        kept = self._with(guarded, text, sampled, tools) if sampled else []
+        return Rendered(kept or self._ids(text), text)
 
     def _with(
         self,

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from agentgym.context import Message
 from agentgym.drift import Drift
 from agentgym.renderer import Renderer
 from agentgym.tooling import Tool
+
+
+class Answer(NamedTuple):
+    """What the policy said once."""
+
+    asked: str
+    """The message that it answered; it tells apart answers that read the same."""
+    text: str
+    ids: list[int]
 
 
 class Transcript:
@@ -25,7 +35,7 @@ class Transcript:
         self.ids: list[int] = []
         self.sampled: list[int] = []
         self.answer: Message = {"role": "assistant", "content": ""}
-        self.answers: list[tuple[str, list[int]]] = []
+        self.answers: list[Answer] = []
         self.segment = 0
         self.drift: Drift = "clean"
 
@@ -53,18 +63,20 @@ class Transcript:
         self.sampled = list(ids)
         self.answer = {"role": "assistant", "content": text}
         self.ids = self.ids + self.sampled
-        self.answers = [*self.answers, (text, self.sampled)]
+        asked = self.messages[-1]["content"] if self.messages else ""
+        self.answers = [*self.answers, Answer(asked, text, self.sampled)]
 
     def _kept(self, messages: Sequence[Message]) -> dict[int, list[int]]:
         """Which messages are answers of the policy, and the ids that it sampled as them."""
         kept: dict[int, list[int]] = {}
-        left = list(self.answers)
-        for index in range(len(messages) - 1, -1, -1):  # contexts drop old turns sooner than new
-            if messages[index]["role"] != "assistant":
+        left = self.answers
+        for index in range(len(messages) - 1, 0, -1):  # contexts drop old turns sooner than new
+            before, message = messages[index - 1 : index + 1]
+            if message["role"] != "assistant":
                 continue
-            while left:
-                text, ids = left.pop()
-                if text == messages[index]["content"]:
-                    kept[index] = ids
-                    break
+            same = [n for n, answer in enumerate(left) if answer.text == message["content"]]
+            asked = [n for n in same if left[n].asked == before["content"]]
+            if found := asked or same:
+                kept[index] = left[found[-1]].ids
+                left = left[: found[-1]]
         return kept

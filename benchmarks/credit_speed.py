@@ -62,6 +62,7 @@ def batch() -> Steps:
         valid=numbers.random(STEPS) < 0.95,
         role=[("planner", "executor", "verifier")[i % 3] for i in range(STEPS)],
         success=reward > 0.5,
+        stop=["terminated"] * STEPS,
         calls=np.ones(STEPS, dtype=np.int64),
         parts={"right": reward, "short": numbers.random(STEPS)},
         tokens=tokens,

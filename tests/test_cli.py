@@ -147,7 +147,7 @@ def test_eval_of_a_model_and_of_a_run(command, model, tokenizer, tmp_path):
         model.save_pretrained(target)
         tokenizer.save_pretrained(target)
         assert model_folder(run) == target, step
-    (run / "config.toml").write_text('[context]\nkind = "window"\nturns = 1\n')
+    (run / "config.toml").write_text('[context]\nname = "window"\nturns = 1\n')
     assert policy_of(str(run)).context == agentgym.Window(turns=1)
     assert policy_of(f"local:{target}").context == agentgym.Window(turns=1)
     small = ("--tasks", 2, "--max-steps", 2, "--max-tokens", 4, "--temperature", 0)

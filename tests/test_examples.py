@@ -7,10 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-
-from agentgym.credit import Steps
+from made_steps import steps_of
 
 ROOT = Path(__file__).parent.parent
 AGENTGYM = Path(sys.executable).parent / "agentgym"
@@ -93,14 +91,8 @@ def test_the_algorithm_in_the_docs_works() -> None:
     code = next(block for block in docs.split("```python\n") if "class BestOfGroup" in block)
     names: dict[str, Any] = {"__name__": "docs"}
     exec(code.split("```")[0], names)
-    algorithm = names["BestOfGroup"](group_size=2, margin=0.1)
-    steps = Steps(
-        group=list("ggghh"),
-        trajectory=list("aabcd"),
-        anchor=[""] * 5,
-        reward=np.array([0.0, 1.0, 0.5, 0.0, 0.05]),
-        valid=np.ones(5, dtype=bool),
-    )
-    assert algorithm.advantages(steps).tolist() == [1.0, 1.0, 0.0, 1.0, 1.0]
-    with pytest.raises(ValueError, match="group_size"):
-        names["BestOfGroup"](group_size=1)
+    steps = steps_of("ggghh", "aabcd", [0.0, 1.0, 0.5, 0.0, 0.05])
+    advantages = names["BestOfGroup"](margin=0.1).advantages(steps)
+    assert advantages.tolist() == [1.0, 1.0, 0.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="margni"):
+        names["BestOfGroup"](margni=1)

@@ -120,6 +120,14 @@ def test_a_very_large_ratio_stays_finite(part, advantage, distance, dtype):
         assert advantage or not bounded.any()
 
 
+@pytest.mark.parametrize("part", [GSPO(), CEGPPO(), PPOClip()], ids=lambda part: part.name)
+def test_a_very_improbable_token_loses_no_precision(part):
+    """In float32 the next number to 12345.678 is a thousandth away; the ratio is exactly 1."""
+    new = torch.tensor([[-12345.678]])
+    losses, _, _ = evaluate(part.surrogate, new, new, torch.ones(1, 1), torch.ones(1, 1))
+    assert losses.item() == -1.0
+
+
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_rows_do_not_see_each_other(part):
     new, old, advantages, mask = made(torch.Generator().manual_seed(5))

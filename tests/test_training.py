@@ -266,7 +266,7 @@ def test_a_local_folder_takes_the_place_of_the_tiny_model(
 
 
 def test_it_trains_with_a_window_of_the_past(config_file: Path, tmp_path: Path) -> None:
-    run(config_file, tmp_path / "window", "--context.kind=window", "--context.turns=0", "--steps=1")
+    run(config_file, tmp_path / "window", "--context.name=window", "--context.turns=0", "--steps=1")
     trajectory = next(agentgym.read_jsonl(tmp_path / "window/trajectories/step-000001.jsonl"))
     assert [step.segment for step in trajectory.steps] == list(range(len(trajectory.steps)))
 
@@ -333,5 +333,5 @@ def test_it_imitates_any_file_of_trajectories(
 
 
 def test_a_config_travels_to_another_process(config_file: Path) -> None:
-    made = load(config_file, ["--context.kind=window"])
+    made = load(config_file, ["--context.name=window"])
     assert pickle.loads(pickle.dumps(made)) == made

@@ -1,4 +1,4 @@
-"""AEPO's credit: entropy-aware advantages (Dong et al. 2025, arXiv 2510.14545, section 4.2).
+"""AEPO's credit: entropy-aware advantages (Dong et al. 2025, arXiv 2510.14545).
 
     A'_t = A * max(0, 1 + a * z_t),     z_t = (H_t - mean(H)) / std(H)
 

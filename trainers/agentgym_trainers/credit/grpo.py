@@ -32,8 +32,8 @@ def grpo(
 ) -> Floats:
     """Episode-relative advantages from plain columns of N steps.
 
-    >>> grpo(["g", "g", "g"], ["a", "b", "c"], [1.0, 0.0, 0.0]).round(4).tolist()
-    [1.1547, -0.5774, -0.5774]
+    >>> grpo(["g", "g", "g"], ["a", "b", "c"], [1.0, 0.0, 0.0]).round(3).tolist()
+    [1.155, -0.577, -0.577]
 
     Args:
         group: steps of one group share the task and the initial state.

@@ -1,8 +1,8 @@
 """HGPO: hierarchy-of-groups policy optimisation (He et al. 2026, arXiv 2602.22817).
 
-    C_k(t) = (s_{t-k}, ..., s_t)           the state of a step and the k states before it  (eq. 3)
+    C_k(t) = (s_{t-k}, ..., s_t)           the state of a step and the k states before it
     A_k    the step's discounted return relative to those of all steps of the group with the
-           same C_k, by population standard deviation                                    (eq. 4-6)
+           same C_k, by population standard deviation
     A      = sum over k of w_k A_k / sum over k of w_k,      w_k = (k + 1)^alpha           (eq. 7)
 
 A windowed context shows the agent its last K states, so steps in the same state with different

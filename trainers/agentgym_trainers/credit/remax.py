@@ -1,6 +1,6 @@
-"""ReMax: REINFORCE with the return of a greedy episode as baseline (Li et al. 2023, 2310.10505).
+"""ReMax: REINFORCE against a greedy episode (Li et al. 2023, arXiv 2310.10505).
 
-    A = R(sampled episode) - R(greedy episode from the same initial state)                  (eq. 5)
+    A = R(sampled episode) - R(greedy episode from the same initial state)
 
 One more episode per group, played with the likeliest tokens, says what the policy earns there
 anyway. It does not depend on what was sampled, so the gradient is unbiased.

@@ -1,4 +1,4 @@
-"""RLOO: REINFORCE with a leave-one-out baseline (Ahmadian et al. 2024, arXiv 2402.14740, eq. 8).
+"""RLOO: REINFORCE with a leave-one-out baseline (Ahmadian et al. 2024, arXiv 2402.14740).
 
     A_i = R_i - mean of R_j over j != i  =  n / (n - 1) * (R_i - mean(R))
 

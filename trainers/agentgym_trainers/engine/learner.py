@@ -142,7 +142,7 @@ class Learner:
 
     def imitate(self, rows: Sequence[Row], *, lr: float) -> dict[str, float]:
         """One update towards the rows' actions: the mean negative log-likelihood of a token."""
-        return self.update(rows, lambda new, _, batch: (-(new * batch.praise).sum(), {}), lr=lr)
+        return self.update(rows, lambda new, _, batch: (-(new * batch.weight).sum(), {}), lr=lr)
 
     def update(
         self,

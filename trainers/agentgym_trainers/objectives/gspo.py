@@ -10,7 +10,7 @@ it stays so near to 1 that the bounds are hundreds of times tighter than those o
 many more tokens.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -57,6 +57,7 @@ def gspo(
 class GSPO(Objective):
     """Group sequence policy optimisation: one ratio for all sampled tokens of a row."""
 
+    by_sequence: ClassVar[bool] = True
     name: str = "gspo"
     aggregation: Aggregation = "seq-mean-token-mean"
     """How token losses become one number; the paper's counts every response alike."""
