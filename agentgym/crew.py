@@ -21,8 +21,8 @@ from agentgym.trajectory import StopReason, Trajectory
 
 SPARE_THREADS = 8  # for the policy and for tools, beside one thread for each environment
 
-Job = Callable[[str], Awaitable[Trajectory]]
-"""Plays an episode in the open session of this name."""
+Job = Callable[[str], Awaitable[Trajectory | None]]
+"""Plays an episode in the open session of this name; None if it did not come to one."""
 
 
 class EnvPool:
@@ -88,17 +88,22 @@ class Crew:
         self._failures: Counter[str] = Counter()
         self._too_many: TooManyFailures | None = None
 
-    async def add(self, job: Job) -> None:
+    def add(self, job: Job) -> anyio.Event:
         """Have one more episode played; for jobs.
 
-        Returns when an idle worker has opened its session for it, if there is one: then whether
-        the policy's next batch includes the episode is not a matter of timing.
+        Returns:
+            an event to wait for before anything else is asked of the policy: an idle worker, if
+            there is one, has then opened its session for the job, so that whether the policy's
+            next batch includes it is not a matter of timing.
         """
         taken = anyio.Event()
         self._jobs.append((job, taken))
         if self._idle:
             self._idle.popleft().set()
-            await taken.wait()
+            return taken
+        queued = anyio.Event()
+        queued.set()
+        return queued
 
     async def play(self, jobs: list[Job]) -> None:
         """Play ``jobs`` and all that they add.
@@ -142,7 +147,8 @@ class Crew:
                     self._playing += 1
                     taken.set()
                     try:
-                        self._ended(await job(session), group)
+                        if trajectory := await job(session):
+                            self._ended(trajectory, group)
                     finally:
                         self._playing -= 1
             if not self._playing:

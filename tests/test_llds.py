@@ -30,6 +30,11 @@ def test_only_an_action_that_fell_is_held_and_there_only_the_tokens_that_fell():
     assert gradient == [0, -1, 0, 0, 0, 0, 0, 0]
 
 
+def test_an_action_as_likely_as_before_is_let_go():
+    assert term([0.0, 0.5, -0.5, 0.0, 0.25, 0.25, -0.5, 0.0])[1] == [0.0] * 8
+    assert term([0.0, 0.5, -0.5, 0.0, 0.25, 0.25, -0.5, 0.0], gate="response")[1] == [0.0] * 8
+
+
 def test_the_gates_differ_where_one_action_rose_and_the_response_fell_or_the_reverse():
     fell = [0.0, 0.5, -0.2, 0.0, 0.4, -0.6, 0.1, 0.0]  # the response as a whole fell by .2
     assert term(fell, gate="response")[1] == [0, -1, 0, 0, -1, 0, -1, 0]

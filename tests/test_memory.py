@@ -439,9 +439,7 @@ def test_the_learner_recomputes_what_was_sampled(model, tokenizer, context):
     assert learnt["ratio"] == pytest.approx(1.0, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    "aggregation", ["token-mean", "seq-mean-token-sum", "seq-mean-token-mean"]
-)
+@pytest.mark.parametrize("aggregation", ["token-mean", "seq-mean-token-sum", "seq-mean-token-mean"])
 def test_a_trajectory_weighs_the_same_in_however_many_rows(renderer, aggregation):
     scripts = [["go"] * 6, ["go", "go", prune(2), "go", prune(3), "go hall", "go", "go", "go"]]
     records = [
@@ -470,9 +468,13 @@ def test_demonstrations_are_learnt_in_the_context_that_was_edited(renderer):
     rows = demonstration_rows([record], renderer, QUIET)
     assert len(rows) == 2
     own = [[i for i, m in zip(row.ids, row.mask, strict=True) if m] for row in rows]
-    said = [[i for a in part for i in renderer.encode_action(a)] for part in (script[:3], script[3:])]
+    said = [
+        [i for a in part for i in renderer.encode_action(a)] for part in (script[:3], script[3:])
+    ]
     assert own == said
-    assert renderer.decode(rows[1].ids) == renderer.decode(record.prompt_of(6) + record.steps[6].ids)
+    assert renderer.decode(rows[1].ids) == renderer.decode(
+        record.prompt_of(6) + record.steps[6].ids
+    )
 
 
 # Forks, and environments of every kind

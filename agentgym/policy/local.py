@@ -36,6 +36,8 @@ class _Ticket:
     def __init__(self, prompt: Prompt, row: Row) -> None:
         self.prompt, self.row = prompt, row
         self.ended = False
+        self.left = False
+        """Whoever asked does not wait any more."""
         self.error: BaseException | None = None
 
 
@@ -73,6 +75,7 @@ class LocalPolicy:
         self._caches: dict[str, tuple[str, KeyValues | None]] = {}
         self._waiting: dict[str, _Ticket] = {}
         self._left_behind: set[str] = set()
+        self._told: list[_Ticket] = []  # answered; they go on in this order, whoever wakes first
         self._busy = False
         self._changed = anyio.Event()
 
@@ -114,13 +117,17 @@ class LocalPolicy:
         self._left_behind.discard(prompt.session)
         self._wake()
         try:
-            while not ticket.ended:
-                if not self._busy and self._all_here():
+            while not (ticket.ended and self._told[:1] == [ticket]):
+                if not (ticket.ended or self._busy) and self._all_here():
                     await self._run_batch()
                 else:
                     await self._wait()
         finally:
             self._waiting.pop(prompt.session, None)
+            ticket.left = True
+            if ticket in self._told:
+                self._told.remove(ticket)
+                self._wake()
         if ticket.error:
             raise ticket.error
         row = ticket.row
@@ -137,6 +144,12 @@ class LocalPolicy:
 
     def _all_here(self) -> bool:
         return self._caches.keys() - self._left_behind <= self._waiting.keys()
+
+    def _tell(self, ticket: _Ticket) -> None:
+        ticket.ended = True
+        if not ticket.left:
+            self._told.append(ticket)
+        self._wake()
 
     def _wake(self) -> None:
         self._changed.set()
@@ -158,8 +171,7 @@ class LocalPolicy:
         rows = [ticket.row for ticket in tickets]
 
         def deliver(row: Row) -> None:
-            by_row[id(row)].ended = True
-            self._wake()
+            self._tell(by_row[id(row)])
 
         def compute() -> None:
             for start in range(0, len(rows), self.max_batch):
@@ -174,7 +186,8 @@ class LocalPolicy:
         except Exception as error:  # noqa: BLE001  raised again in every request of the batch
             for ticket in tickets:
                 if not ticket.ended:
-                    ticket.ended, ticket.error = True, error
+                    ticket.error = error
+                    self._tell(ticket)
         finally:
             self._busy = False
             self._wake()

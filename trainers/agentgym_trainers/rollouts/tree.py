@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Annotated, ClassVar, Literal
 
+import anyio
 import numpy as np
 from pydantic import Field
 
@@ -152,7 +154,10 @@ class Tree:
         )
         return await self._end(number, env, trajectory)
 
-    async def _branch(self, number: int, episode: Episode, session: str) -> Trajectory:
+    async def _branch(self, number: int, copied: _Copy, session: str) -> Trajectory | None:
+        await copied.settled.wait()
+        if (episode := copied.episode) is None:
+            return None
         return await self._end(number, episode.env, await episode.run(session, self._watch))
 
     async def _watch(self, episode: Episode) -> None:
@@ -163,19 +168,38 @@ class Tree:
         random = np.random.default_rng(derive_seed(self.seed, "branch", record.id, index))
         wanted = int((random.random(self.rule.beam - 1) < self.rule.chance(self, record)).sum())
         copies = min(wanted, self.rule.group_size - self.started)
-        self.started += copies  # before anything is waited for: others ask for the same budget
+        # Before anything is waited for: others ask for the same budget, and for workers.
+        self.started += copies
         streak = self.streak[record.id] = self.streak.get(record.id, 0) + 1 if copies else 0
-        for _ in range(copies):
-            number = next(self._numbers)
-            one = f"{self.group.id}/{number}"
-            self.streak[one] = streak
-            branch = await episode.fork(one, derive_seed(self.seed, "policy", self.place, number))
-            await self.crew.add(partial(self._branch, number, branch))
+        made = [_Copy(next(self._numbers)) for _ in range(copies)]
+        taken = [self.crew.add(partial(self._branch, one.number, one)) for one in made]
+        try:
+            for one in made:
+                name = f"{self.group.id}/{one.number}"
+                self.streak[name] = streak
+                seed = derive_seed(self.seed, "policy", self.place, one.number)
+                one.episode = await episode.fork(name, seed)
+        finally:
+            for one in made:
+                one.settled.set()
+            self.started -= sum(one.episode is None for one in made)
+        for event in taken:
+            await event.wait()
 
     async def _end(self, number: int, env: TextEnv, trajectory: Trajectory) -> Trajectory:
         self.crew.pool.give_back(env, trajectory)
         self.ended[number] = trajectory
         if len(self.ended) == self.started:
-            for _ in range(self.start()):
-                await self.crew.add(self.root)
+            for event in [self.crew.add(self.root) for _ in range(self.start())]:
+                await event.wait()
         return trajectory
+
+
+@dataclass
+class _Copy:
+    """A path to be: its number, and the episode once the environment is forked."""
+
+    number: int
+    episode: Episode | None = None
+    settled: anyio.Event = field(default_factory=anyio.Event)
+    """Set when it is known whether there is an episode."""
