@@ -129,16 +129,13 @@ def test_a_group_shares_the_environments_seed_and_its_members_do_not_share_the_p
 
 def test_groups_come_in_the_order_of_tasks_whatever_ends_first():
     def act(prompt):
-        return (
-            "win"
-            if prompt.env.count
-            else f"sleep {0.1 - 0.02 * prompt.env.options['task']['data']['i']}"
-        )
+        first = prompt.env.options["task"]["data"]["i"] == 0
+        return "sleep 1" if first and not prompt.env.count else "win"
 
     ended = []
     groups = collect(ScriptedPolicy(act), on_trajectory=lambda t: ended.append(t.task.id))
     assert [group.task.id for group in groups] == [task.id for task in TASKS]
-    assert ended == [task.id for task in reversed(TASKS)]
+    assert ended[-1] == TASKS[0].id
 
 
 def test_environments_are_used_again_unless_they_failed():
