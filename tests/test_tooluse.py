@@ -22,15 +22,15 @@ from agentgym_envs.tooluse.env import ToolUse
 from agentgym_envs.tooluse.tasks import DOMAINS, SIZES, Origin, opened
 
 CHECKSUMS = {  # of wishes, databases and plans: a change here changes published tasks
-    ("retail", "easy"): "b46f84acb6cd8c37",
+    ("retail", "easy"): "73e45606cf1a8417",
     ("retail", "full"): "ce4203e06cd3da3a",
-    ("travel", "easy"): "c98f615400579444",
+    ("travel", "easy"): "1ca7fab5018ffec7",
     ("travel", "full"): "c015ae51dec82b20",
     ("calendar", "easy"): "03299e1abf9c4aa3",
     ("calendar", "full"): "2cdbf61fbbcbbb43",
-    ("files", "easy"): "e9111bdc8f31fcf9",
+    ("files", "easy"): "e1c1c95e2ae84e0a",
     ("files", "full"): "903fd6269b88f76e",
-    ("bank", "easy"): "8c7cae2baa8584eb",
+    ("bank", "easy"): "9870b30d133ca0a3",
     ("bank", "full"): "c9aa7125047f3396",
 }
 ALL = pytest.mark.parametrize(("domain", "level"), CHECKSUMS)
@@ -197,7 +197,7 @@ def test_text_beside_calls_is_not_heard():
 def test_too_many_calls_at_once_are_left_out():
     env = ToolUse("files", "easy")
     env.reset(seed=0)
-    page, *_, info = env.step(calls(("find", {"word": "map"})) * 25)
+    page, *_, info = env.step(calls(("find", {"kind": "map", "name": "anna"})) * 25)
     assert page.count("find: ") == 20 and "5 calls were left out" in page and not info["valid"]
 
 
@@ -305,6 +305,24 @@ def test_the_anchor_forgets_order_and_repetition():
     assert len(set(anchors)) == 1
     env.step(calls(("ask", {"name": "nobody"})))
     assert env.anchor() != anchors[0]
+
+
+def test_the_anchor_remembers_a_broken_rule():
+    env, anchors = ToolUse("retail", "easy"), []
+    task = env.tasks("train")[0]
+    check, look, refund = (turn[0] for turn in opened_of(task)[1].plan.turns)
+    for order, breaches in [
+        ((check, look, refund), []),
+        ((look, check, refund), ["code not checked"]),
+    ]:
+        env.reset(options={"task": task})
+        for one in order:
+            env.step(write_tool_call(one))
+        anchors.append(set(env.anchor().splitlines()))
+        info = env.step("done")[4]
+        assert info["changes"] == 1.0 and info["breaches"] == breaches
+    right, wrong = anchors
+    assert wrong - right == {"code not checked"}
 
 
 def test_async_doors_are_the_same_as_the_sync_ones():

@@ -5,6 +5,7 @@ loss = -mean over demonstrated tokens of ln p(token | everything before it)
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +16,7 @@ from agentgym.env import Task
 from agentgym.policy.scripted import expert_policy, random_policy
 from agentgym.registry import make
 from agentgym.seeding import derive_seed
+from agentgym.tooling import Tool
 from agentgym.trajectory import Trajectory, read_jsonl
 from agentgym_trainers.config import TrainConfig, WarmStartConfig
 from agentgym_trainers.engine.learner import Learner
@@ -46,7 +48,10 @@ async def demonstrations(config: TrainConfig, tasks: Sequence[Task]) -> list[Tra
 
 
 async def sample_texts(
-    config: TrainConfig, tasks: Sequence[Task], episodes: Sequence[Trajectory]
+    config: TrainConfig,
+    tasks: Sequence[Task],
+    tools: Sequence[Tool],
+    episodes: Sequence[Trajectory],
 ) -> list[str]:
     """Text that is typical of the environment, for a tokenizer to be fitted to."""
     if not episodes:
@@ -66,6 +71,7 @@ async def sample_texts(
             for message in config.context.messages(prompt, [], observation)
             if message["role"] == "system"
         ),
+        *(json.dumps(tool.schema, ensure_ascii=False) for tool in tools),
         *(text for t in episodes for s in t.steps for text in (s.observation, s.action)),
     ]
 

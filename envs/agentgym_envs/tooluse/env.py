@@ -1,10 +1,10 @@
 """ToolUse: serve a user by calling tools, as the rules in the system prompt demand.
 
-    i am anna. refund my lamp. my code is 4821.
-    > <tool_call>{"name": "check", "arguments": {"name": "anna", "code": "4821"}}</tool_call>
+    i am anna. refund my lamp. my code is tulip.
+    > <tool_call>{"name": "check", "arguments": {"name": "anna", "code": "tulip"}}</tool_call>
     ok
-    > <tool_call>{"name": "orders", "arguments": {"name": "anna"}}</tool_call>
-    731 chair 14 days, 402 lamp 12 days, 118 desk 51 days
+    > <tool_call>{"name": "find", "arguments": {"item": "lamp"}}</tool_call>
+    402 new
     > <tool_call>{"name": "refund", "arguments": {"id": "402"}}</tool_call>
     ok
     > done
@@ -194,12 +194,13 @@ class ToolUse(TextEnv):
         return "", score, True, False, info
 
     def anchor(self) -> str | None:
-        """What the database became, which calls were tried, and what the user told."""
+        """What the database became, rules broken, calls tried, and what the user told."""
         if self._case is None:
             return None
         changed = sorted(map(str, self.domain.changes(self._start)))
         told = [reply for _, reply in self._dialogue]
-        return "\n".join([*changed, *sorted(self._tried), *sorted(set(told))])
+        broken = sorted(self.domain.breaches)
+        return "\n".join([*changed, *broken, *sorted(self._tried), *sorted(set(told))])
 
     def actions(self) -> Sequence[str]:
         """Calls that look sensible, a question where there is one to ask, and an end."""

@@ -20,3 +20,8 @@ EASY = words(
     """anna ben carl dora emil fay gus hana ivan jill kurt lena mara nick olga piet rosa sven tina
     udo"""
 )
+CODES = words(
+    """amber birch cedar daisy ember fern ginger hazel jade kelp lotus maple nutmeg olive pearl
+    raven sage tulip walnut yarrow"""
+)
+"""The codes of easy levels: a small model copies a word sooner than a number."""

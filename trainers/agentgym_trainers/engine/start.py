@@ -41,7 +41,7 @@ async def start(
     episodes = await warm_start.demonstrations(config, tasks)
     settings = config.model
     if settings.path == "tiny":
-        texts = await warm_start.sample_texts(config, tasks, episodes)
+        texts = await warm_start.sample_texts(config, tasks, tools, episodes)
         tokenizer = tiny_tokenizer(texts, settings.vocabulary)
         model = tiny_model(
             tokenizer,

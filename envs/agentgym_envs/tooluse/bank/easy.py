@@ -12,7 +12,7 @@ from agentgym.tooling import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
 from agentgym_envs.tooluse.dice import Dice
 from agentgym_envs.tooluse.domain import Domain, find, unused
-from agentgym_envs.tooluse.names import EASY
+from agentgym_envs.tooluse.names import CODES, EASY
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class EasyBank(Domain):
     def begin(self, dice: Dice) -> Case:
         """Three customers, one of whom pays one of three others."""
         names, numbers = dice.some(EASY, 6), map(str, dice.numbers(3, 100, 999))
-        codes = map(str, dice.numbers(3, 1000, 9999))
-        self.codes |= dict(zip(names[:3], codes, strict=True))
+        self.codes |= dict(zip(names[:3], dice.some(CODES, 3), strict=True))
         self.accounts |= dict(zip(numbers, names[3:], strict=True))
         name, code = dice.pick(list(self.codes.items()))
         account, other = dice.pick(list(self.accounts.items()))
@@ -55,7 +54,7 @@ class EasyBank(Domain):
             request=f"i am {name}. pay {other}.",
             details={"euros": f"i pay {euros} euros.", "code": f"my code is {code}."},
             plan=plan,
-            hasty=plan.without("check"),
+            hasty=plan.without("pay"),
         )
 
     def known(self) -> Mapping[str, Sequence[JsonValue]]:
@@ -68,7 +67,7 @@ class EasyBank(Domain):
         }
 
     @tool
-    def check(self, name: str, code: Id) -> str:
+    def check(self, name: str, code: str) -> str:
         """Check a code."""
         if find(self.codes, name, "customer") != code:
             return "wrong"

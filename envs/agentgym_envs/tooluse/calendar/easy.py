@@ -55,7 +55,7 @@ class EasyCalendar(Domain):
             request=f"i am {me}. i want to meet {name}.",
             details={"day": f"we meet on {day}."},
             plan=plan,
-            hasty=plan.without("ask"),
+            hasty=plan.without("meet"),
         )
 
     def known(self) -> Mapping[str, Sequence[JsonValue]]:
@@ -75,7 +75,7 @@ class EasyCalendar(Domain):
         """See a free hour."""
         week = find(self.hours, name, "person")
         self.need(name, "not asked")
-        return f"{name} {day} {find(week, day, 'day')}"
+        return find(week, day, "day")
 
     @tool
     def meet(self, name: str, day: str, hour: Id) -> str:

@@ -38,14 +38,13 @@ class EasyFiles(Domain):
 
     def begin(self, dice: Dice) -> Case:
         """Three files of one kind, one of which has to go."""
-        kind = dice.pick(KINDS)
-        me, *others = dice.some(EASY, 4)
+        kind, (me, *others) = dice.pick(KINDS), dice.some(EASY, 4)
         for name, number in zip(others, dice.numbers(3, 100, 999), strict=True):
             self.files[str(number)] = File(str(number), kind, name)
         file = dice.pick(list(self.files.values()))
         plan = Plan(
             (
-                (call("find", word=kind),),
+                (call("find", kind=kind, name=file.name),),
                 (call("save", id=file.id),),
                 (call("delete", id=file.id),),
             ),
@@ -53,20 +52,24 @@ class EasyFiles(Domain):
         )
         return Case(
             request=f"i am {me}. delete a {kind}.",
-            details={"name": f"the one about {file.name}."},
+            details={"name": f"it is about {file.name}."},
             plan=plan,
-            hasty=plan.without("save"),
+            hasty=plan.without("delete"),
         )
 
     def known(self) -> Mapping[str, Sequence[JsonValue]]:
         """See :class:`Domain`."""
-        return {"word": [file.kind for file in self.files.values()], "id": list(self.files)}
+        return {
+            "kind": [file.kind for file in self.files.values()],
+            "name": [file.name for file in self.files.values()],
+            "id": list(self.files),
+        }
 
     @tool
-    def find(self, word: str) -> str:
-        """Find files."""
-        found = [file for file in self.files.values() if file.kind == word]
-        return ", ".join(f"{file.id} {file.name}" for file in found) or "none"
+    def find(self, kind: str, name: str) -> str:
+        """Find a file."""
+        files = {file.name: file.id for file in self.files.values() if file.kind == kind}
+        return find(files, name, f"{kind} about")
 
     @tool
     def save(self, id: Id) -> str:  # noqa: A002  the model's word

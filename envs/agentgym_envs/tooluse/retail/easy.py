@@ -12,7 +12,7 @@ from agentgym.tooling import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
 from agentgym_envs.tooluse.dice import Dice
 from agentgym_envs.tooluse.domain import Domain, find
-from agentgym_envs.tooluse.names import EASY, words
+from agentgym_envs.tooluse.names import CODES, EASY, words
 
 ITEMS = words("lamp chair desk mirror kettle radio tent bike drill clock sofa vase")
 
@@ -24,8 +24,8 @@ class Order:
     id: str
     name: str
     item: str
-    days: int
-    """Since it was bought."""
+    age: str
+    """new or old."""
     refunded: bool = False
 
 
@@ -34,35 +34,33 @@ class EasyRetail(Domain):
     """Four tools, every wish is a refund."""
 
     policy: ClassVar[str] = (
-        "check the code. look at the orders. refund up to 30 days, else decline. say done."
+        "check the code. find the order. refund it if new, decline if old. say done."
     )
 
     codes: dict[str, str] = field(default_factory=dict)
     bought: dict[str, Order] = field(default_factory=dict)
 
     def begin(self, dice: Dice) -> Case:
-        """Three customers, one of whom has three orders."""
-        codes = map(str, dice.numbers(3, 1000, 9999))
-        self.codes |= dict(zip(dice.some(EASY, 3), codes, strict=True))
-        name, code = dice.pick(list(self.codes.items()))
-        for item, number in zip(dice.some(ITEMS, 3), dice.numbers(3, 100, 999), strict=True):
-            days = dice.between(10, 19) if dice.random() < 0.5 else dice.between(40, 69)
-            self.bought[str(number)] = Order(str(number), name, item, days)
+        """Three customers with an order each, one of whom wants money back."""
+        names, numbers = dice.some(EASY, 3), map(str, dice.numbers(3, 100, 999))
+        self.codes |= dict(zip(names, dice.some(CODES, 3), strict=True))
+        for number, name, item in zip(numbers, names, dice.some(ITEMS, 3), strict=True):
+            self.bought[number] = Order(number, name, item, dice.pick(("new", "old")))
         order = dice.pick(list(self.bought.values()))
-        action = "refund" if order.days <= 30 else "decline"
+        action = "refund" if order.age == "new" else "decline"
         plan = Plan(
             (
-                (call("check", name=name, code=code),),
-                (call("orders", name=name),),
+                (call("check", name=order.name, code=self.codes[order.name]),),
+                (call("find", item=order.item),),
                 (call(action, id=order.id),),
             ),
             "done",
         )
         return Case(
-            request=f"i am {name}. refund my {order.item}.",
-            details={"code": f"my code is {code}."},
+            request=f"i am {order.name}. refund my {order.item}.",
+            details={"code": f"my code is {self.codes[order.name]}."},
             plan=plan,
-            hasty=plan.without("check"),
+            hasty=plan.without(action),
         )
 
     def known(self) -> Mapping[str, Sequence[JsonValue]]:
@@ -70,11 +68,12 @@ class EasyRetail(Domain):
         return {
             "name": list(self.codes),
             "code": list(self.codes.values()),
+            "item": [order.item for order in self.bought.values()],
             "id": list(self.bought),
         }
 
     @tool
-    def check(self, name: str, code: Id) -> str:
+    def check(self, name: str, code: str) -> str:
         """Check a code."""
         if find(self.codes, name, "customer") != code:
             return "wrong"
@@ -82,12 +81,12 @@ class EasyRetail(Domain):
         return "ok"
 
     @tool
-    def orders(self, name: str) -> str:
-        """List orders."""
-        find(self.codes, name, "customer")
-        self.need(name, "code not checked")
-        mine = [order for order in self.bought.values() if order.name == name]
-        return ", ".join(f"{order.id} {order.item} {order.days} days" for order in mine)
+    def find(self, item: str) -> str:
+        """Find an order."""
+        orders = {order.item: order for order in self.bought.values()}
+        order = find(orders, item, "order of")
+        self.need(order.name, "code not checked")
+        return f"{order.id} {order.age}"
 
     @tool
     def refund(self, id: Id) -> str:  # noqa: A002  the model's word
@@ -100,4 +99,6 @@ class EasyRetail(Domain):
     @tool
     def decline(self, id: Id) -> str:  # noqa: A002
         """Decline a refund."""
-        return self.refuse(find(self.bought, id, "order").id, "late")
+        order = find(self.bought, id, "order")
+        self.need(order.name, "code not checked")
+        return self.refuse(id, order.age)

@@ -1,4 +1,4 @@
-"""The agency in a few words: check the code, look at the flights, book the one that was wanted."""
+"""The agency in a few words: check the code, find the flight, book it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from agentgym.tooling import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
 from agentgym_envs.tooluse.dice import Dice
 from agentgym_envs.tooluse.domain import Domain, find
-from agentgym_envs.tooluse.names import EASY, words
+from agentgym_envs.tooluse.names import CODES, EASY, words
 
 CITIES = words("oslo rome lima cairo paris delhi quito seoul porto bern kyoto dakar")
-TIMES = ("morning", "noon", "evening", "night")
+TIMES = ("dawn", "noon", "dusk", "midnight")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Flight:
 class EasyTravel(Domain):
     """Three tools, every wish is a flight."""
 
-    policy: ClassVar[str] = "check the code. look at the flights. book one. say done."
+    policy: ClassVar[str] = "check the code. find the flight. book it. say done."
 
     codes: dict[str, str] = field(default_factory=dict)
     offers: dict[str, Flight] = field(default_factory=dict)
@@ -40,8 +40,7 @@ class EasyTravel(Domain):
 
     def begin(self, dice: Dice) -> Case:
         """Three travellers, one of whom wants one of three flights to a city."""
-        codes = map(str, dice.numbers(3, 1000, 9999))
-        self.codes |= dict(zip(dice.some(EASY, 3), codes, strict=True))
+        self.codes |= dict(zip(dice.some(EASY, 3), dice.some(CODES, 3), strict=True))
         (name, code), city = dice.pick(list(self.codes.items())), dice.pick(CITIES)
         for time, number in zip(dice.some(TIMES, 3), dice.numbers(3, 100, 999), strict=True):
             self.offers[str(number)] = Flight(str(number), city, time)
@@ -49,7 +48,7 @@ class EasyTravel(Domain):
         plan = Plan(
             (
                 (call("check", name=name, code=code),),
-                (call("flights", city=city),),
+                (call("find", city=city, time=flight.time),),
                 (call("book", name=name, id=flight.id),),
             ),
             "done",
@@ -58,7 +57,7 @@ class EasyTravel(Domain):
             request=f"i am {name}. i fly to {city}.",
             details={"time": f"i fly at {flight.time}.", "code": f"my code is {code}."},
             plan=plan,
-            hasty=plan.without("check"),
+            hasty=plan.without("book"),
         )
 
     def known(self) -> Mapping[str, Sequence[JsonValue]]:
@@ -67,11 +66,12 @@ class EasyTravel(Domain):
             "name": list(self.codes),
             "code": list(self.codes.values()),
             "city": [flight.city for flight in self.offers.values()],
+            "time": [flight.time for flight in self.offers.values()],
             "id": list(self.offers),
         }
 
     @tool
-    def check(self, name: str, code: Id) -> str:
+    def check(self, name: str, code: str) -> str:
         """Check a code."""
         if find(self.codes, name, "traveller") != code:
             return "wrong"
@@ -79,10 +79,10 @@ class EasyTravel(Domain):
         return "ok"
 
     @tool
-    def flights(self, city: str) -> str:
-        """List flights."""
-        found = [flight for flight in self.offers.values() if flight.city == city]
-        return ", ".join(f"{flight.id} {flight.time}" for flight in found) or "none"
+    def find(self, city: str, time: str) -> str:
+        """Find a flight."""
+        flights = {one.time: one.id for one in self.offers.values() if one.city == city}
+        return find(flights, time, f"flight to {city} at")
 
     @tool
     def book(self, name: str, id: Id) -> str:  # noqa: A002  the model's word
