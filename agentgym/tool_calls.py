@@ -28,7 +28,11 @@ _TAGGED = re.compile(
 _THOUGHT = re.compile(  # the opening tag may stand in the prompt; the closing one may be cut off
     r"(<think>.*?(?:</think>|\Z)|\A(?:(?!<think>).)*?</think>)", re.DOTALL
 )
-_BEFORE = re.compile(r'(?:<\|python_tag\|>\s*|```(?:json)?\s*|;\s*)?(?=\{\s*"|\[\s*\{)')
+_BEFORE = re.compile(  # an object with a key, or a list that begins with one
+    r'(?:<\|python_tag\|>\s*|```(?:json)?\s*|;\s*)?(?=(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:)',
+    re.DOTALL,
+)
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
 _AFTER = re.compile(r"(?:\s*```)?")
 _BROKEN = re.compile(r'\{\s*"name"\s*:.*?(?=;\s*\{|```|\Z)', re.DOTALL)
 _TAG_IN_JSON = re.compile(r"<(?=/?(?:tool_call|function|think)\b)")
@@ -90,23 +94,44 @@ def _take(found: Parsed, tag: re.Match[str]) -> str:
 def _plain(found: Parsed, said: str) -> str:
     """Read calls in JSON without tags; returns the text that they leave."""
     kept, place = "", 0
+    doomed = dict[int, ValueError]()  # where an object or list begins -> the error inside it
     while before := _BEFORE.search(said, place):
         start = before.end()
+        rest = said[start:]  # an error takes time that grows with the text before it
         try:
-            value, end = _decoder.raw_decode(said, start)
+            if start in doomed:
+                raise doomed[start]
+            value, length = _decoder.raw_decode(rest)
             values = value if isinstance(value, list) else [value]
             is_call = all(map(_looks_like_a_call, values))
             if is_call:
                 found.calls += [_call(one) for one in values]
         except (ValueError, RecursionError) as error:
-            broken = _BROKEN.match(said, start)
-            is_call, end = broken is not None, broken.end() if broken else start + 1
+            broken = _BROKEN.match(rest)
+            is_call, length = broken is not None, broken.end() if broken else 1
             if broken:
                 found.malformed.append(_message(broken[0], error))
+            elif isinstance(error, RecursionError):
+                break  # nobody can say where it ends
+            elif isinstance(error, json.JSONDecodeError) and error.doc is rest:
+                places = _unclosed(rest[: error.pos])
+                doomed |= {start + place: error for place in places}
+        end = start + length
         kept += said[place : before.start() if is_call else end]
         after = _AFTER.match(said, end) if is_call else None
         place = after.end() if after else end
     return kept + said[place:]
+
+
+def _unclosed(begun: str) -> list[int]:
+    """Where the objects and lists begin that are still open at the end of what is JSON so far."""
+    opened: list[int] = []
+    for bracket in _BRACKET.finditer(begun):
+        if bracket["open"]:
+            opened.append(bracket.start())
+        elif bracket["close"]:
+            opened.pop()
+    return opened
 
 
 def _looks_like_a_call(value: Any) -> bool:
@@ -138,8 +163,8 @@ def _message(written: str, error: Exception) -> str:
     shown = written if len(written) <= 80 else f"{written[:60]} ... {written[-15:]}"
     why = str(error)
     if isinstance(error, json.JSONDecodeError):
-        rest = error.doc[error.pos :]
-        why = f"{error.msg}: {rest[:20]!r}" if rest else "the JSON is cut off"
+        rest = error.doc[error.pos : error.pos + 20]
+        why = f"{error.msg}: {rest!r}" if rest else "the JSON is cut off"
     elif isinstance(error, RecursionError):
         why = "it is nested too deeply"
     return f"This tool call cannot be read: {shown}\n{why}. Write it as {_EXAMPLE}"

@@ -408,6 +408,17 @@ def test_nothing_is_left_behind(end):
     assert not Path(folder).exists() and not processes(folder)
 
 
+def test_a_folder_far_away_is_no_place_for_sockets(monkeypatch, tmp_path):
+    need_browser()
+    host.close_browser()
+    far = tmp_path / ("x" * 60)
+    far.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(far))
+    make().reset(seed=0)  # Chromium starts
+    host.close_browser()
+    assert list(far.iterdir()) == []
+
+
 def test_a_machine_without_chromium_is_told_how_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -113,6 +113,14 @@ def test_play_with_the_expert(command, monkeypatch):
     assert "success: return 1 in 6 steps" in out
 
 
+def test_play_shows_the_tools(command, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
+    easy = ("--set", "level=easy", "--set", "form=calls")
+    code, out, _ = command("play", "agentgym/SearchQA-v0", *easy)
+    assert code == 0
+    assert re.search(r"^search\(query\)  Search the corpus", out, re.MULTILINE)
+
+
 @pytest.mark.parametrize("typed", ["q\n", ""])
 def test_play_can_be_left(command, monkeypatch, typed):
     code, out, _ = play(command, monkeypatch, "search[hat]\n" + typed)

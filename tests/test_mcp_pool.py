@@ -284,7 +284,7 @@ if sys.argv[1] == "wait":
     time.sleep(600)
 """
 STUBBORN = """
-import signal, subprocess, sys
+import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 subprocess.Popen(["sleep", sys.argv[1]])
 from mcp.server.mcpserver import MCPServer

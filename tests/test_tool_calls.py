@@ -1,6 +1,7 @@
 """Calls are read in every form that models write; what cannot be read says what is wrong."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -101,6 +102,27 @@ def test_a_call_that_cannot_be_read_says_what_to_write(text, says):
     assert message.endswith('<tool_call>{"name": "...", "arguments": {...}}</tool_call>')
     assert len(message) < 300
     assert (parsed.calls, parsed.text) == ([], "")
+
+
+@pytest.mark.parametrize(
+    "part", ['{"', "[{", '{"a": ', '[{"a": 1}, ', '{"name": ', '{"name": 1; ', "<tool_call>", "```"]
+)
+def test_hostile_text_is_read_quickly(part):
+    start = time.perf_counter()
+    assert parse_tool_calls(part * (100_000 // len(part))).calls == []
+    assert time.perf_counter() - start < 3  # seconds; a tenth of it where nothing else runs
+
+
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [
+        (f'[{JSON}, {{"a": ', [SEARCH]),  # what is whole inside a list that is cut off
+        (f'{{"a": [{{"b": {JSON}, "c"', [SEARCH]),
+        (f'{{"a": "no end of {JSON}', [SEARCH]),
+    ],
+)
+def test_a_call_inside_what_is_broken_is_found(text, calls):
+    assert parse_tool_calls(text).calls == calls
 
 
 def test_one_broken_call_does_not_cost_the_others():

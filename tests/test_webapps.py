@@ -224,6 +224,31 @@ def test_a_new_record_is_not_taken_for_a_deleted_one():
     assert play(env, env.expert)[3]["success"]
 
 
+def test_the_way_back_to_what_was_deleted():
+    env = WebApp("calendar")
+    env.reset(seed=0)
+    event = env.view.report["db"]["events"]["1"]
+    click(env, f"{event['start']} {event['title']}")
+    click(env, "edit")
+    env.step("back()")
+    click(env, "cancel event")
+    for _ in range(2):
+        observation, *_, info = env.step("back()")
+        assert info["valid"]
+        if 'heading "week"' not in observation:
+            assert 'text "this event is cancelled"' in observation
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_random_walk_loses_no_page(app):
+    env, rng = WebApp(app), random.Random(1)
+    for seed in range(4):
+        env.reset(seed=seed)
+        for _ in range(40):
+            action = rng.choice([one for one in env.actions() if not one.startswith("answer")])
+            assert env.step(action)[4]["valid"], action
+
+
 def test_numbers_must_be_numbers():
     env = WebApp("shop")
     env.reset(seed=0)

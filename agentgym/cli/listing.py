@@ -40,7 +40,7 @@ def list_installed(
     table = Table(box=None, pad_edge=False)
     table.add_column("environment", no_wrap=True)
     for column in ("what one does there", "package"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     if split:
         table.add_column(f"{split} tasks", justify="right")
     for name, summary in registry.registered().items():

@@ -10,6 +10,7 @@ from agentgym.cli.options import Env, Seed, Settings, table_of
 
 if TYPE_CHECKING:
     from agentgym.env import TextEnv
+    from agentgym.tooling import Tool
 
 KEYS = "? some possible actions    ! let the expert act    q quit"
 SHOWN = 20
@@ -29,8 +30,14 @@ def play(
     """Play an episode in the terminal."""
     from agentgym.registry import make
 
-    played = make(env, **table_of(settings))
+    with make(env, **table_of(settings)) as played:
+        _play(played, task, seed)
+
+
+def _play(played: TextEnv, task: str, seed: int) -> None:
     typer.echo(played.system_prompt)
+    for tool in played.tools:
+        typer.echo(_signature(tool))
     typer.secho(KEYS, dim=True)
     observation, _ = played.reset(seed=seed, options={"task": task} if task else None)
     total, steps = 0.0, 0
@@ -54,6 +61,12 @@ def play(
                 fg="green" if success else "red",
             )
             return
+
+
+def _signature(tool: Tool) -> str:
+    """A line for people; a model is given the whole schema."""
+    parameters = tool.schema["function"]["parameters"].get("properties", {})
+    return f"{tool.name}({', '.join(parameters)})  {tool.description.partition(chr(10))[0]}"
 
 
 def _ask(env: TextEnv) -> str | None:

@@ -7,7 +7,6 @@ env.py           environments that act on such a server
 server_tool.py   what a server offers and answers, as Tool and ToolResult
 connection.py    a session with a server
 home.py          the folder of a server of ours
-guardian.py      the process between us and our server, so that it never outlives us
 offer.py         the other way round: tools and environments offered to MCP clients
 episode_tools.py an environment as tools: reset, step, anchor
 

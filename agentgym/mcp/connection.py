@@ -7,7 +7,6 @@ import sys
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TextIO
 
@@ -17,8 +16,8 @@ import mcp_types
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from agentgym import guardian
 from agentgym.errors import ServerError
-from agentgym.mcp import guardian
 from agentgym.mcp.address import Address, HttpServer, StdioServer
 from agentgym.mcp.home import Home
 
@@ -138,7 +137,7 @@ def _transport(address: Address, home: Home | None, said: TextIO) -> Transport:
 
 
 def _over_stdio(address: StdioServer, home: Home, said: TextIO) -> Transport:
-    guarded = ["-I", "-S", str(Path(guardian.__file__)), str(home.hand_over())]
+    guarded = ["-I", "-S", guardian.__file__, "talk", str(home.hand_over())]
     folder = str(home.folder)
     parameters = StdioServerParameters(
         command=sys.executable,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -108,14 +109,15 @@ async def _started(folder: Path, options: Options) -> AsyncIterator[Policy]:
     base, arguments = base_folder(folder), []
     if base != folder:
         arguments = [*adapter_arguments(adapter_rank(folder)), "--lora-modules", f"policy={folder}"]
-    log = Path(tempfile.mkdtemp(prefix="agentgym-")) / "vllm.log"
+    kept = Path(tempfile.mkdtemp(prefix="agentgym-"))
     async with serving(
-        base, options.engine, log=log, say=options.say, arguments=arguments
+        base, options.engine, log=kept / "vllm.log", say=options.say, arguments=arguments
     ) as server:
         policy = await VLLMPolicy.connect([server], options.engine, tokenizer=folder)
         if policy.abilities.adapters:
             (policy.model,) = policy.abilities.adapters
         yield policy
+    shutil.rmtree(kept)  # after an error it stays, to be read
 
 
 def _context(model: Path) -> Context | None:

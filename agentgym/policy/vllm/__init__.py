@@ -5,7 +5,6 @@ policy.py      one or many engines as a policy
 tokens.py      what is asked and answered: tokens in, tokens out
 server.py      an engine over HTTP: what it can do, its controls
 process.py     a server that is ours: started, watched, restarted, stopped
-guardian.py    the process between us and our server, so that it never outlives us
 in_process.py  an engine without a server, which can lend its GPU memory
 watchdog.py    the process beside that engine, so that it never outlives us
 """

@@ -14,8 +14,9 @@ from pathlib import Path
 import anyio
 from anyio.abc import Process
 
+from agentgym import guardian
 from agentgym.errors import MissingExtra, ServerError
-from agentgym.policy.vllm import EngineConfig, guardian
+from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.server import Server
 from agentgym.policy.vllm.tokens import Question, Sampled
 
@@ -140,7 +141,7 @@ class OwnServer(Server):
         """Start the process and wait until it is healthy."""
         with self.log.open("ab") as output:
             self._process = await anyio.open_process(
-                [sys.executable, guardian.__file__, *self.command],
+                [sys.executable, "-I", "-S", guardian.__file__, "work", *self.command],
                 env=dict(self.variables),
                 stdout=output,
                 stderr=output,

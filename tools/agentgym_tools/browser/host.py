@@ -33,6 +33,7 @@ HERE = Path(__file__).parent
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 START_LIMIT = 120.0  # seconds for a browser to start on a busy machine
 STOP_LIMIT = 5.0  # seconds for each part of it to stop
+LONGEST_PLACE = 35  # characters of its path; sockets in our folder may have 107, says the kernel
 MOST_IDLE = 16  # pages that wait for an episode; more are closed
 FLAGS = (
     "--disable-gpu",
@@ -154,7 +155,9 @@ class Keeper:
     """A folder for the browser's files, and the process that clears up when ours is killed."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="agentgym-browser-"))
+        far = len(tempfile.gettempdir()) > LONGEST_PLACE
+        place = "/tmp" if far else None
+        self.folder = Path(tempfile.mkdtemp(prefix="agentgym-browser-", dir=place))
         command = [sys.executable, "-I", "-S", str(HERE / "keeper.py"), str(self.folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 

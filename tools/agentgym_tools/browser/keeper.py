@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 GRACE = 5.0  # seconds that the browser has to end by itself
+PATIENCE = 60.0  # seconds that it takes at most to end it, on a machine that is busy
 
 
 def main(folder: str) -> None:
@@ -26,10 +27,11 @@ def main(folder: str) -> None:
     deadline = time.monotonic() + GRACE
     while processes(folder) and time.monotonic() < deadline:
         time.sleep(0.05)
-    for process in processes(folder):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(process, signal.SIGKILL)
-    while Path(folder).exists() and time.monotonic() < deadline + GRACE:
+    deadline = time.monotonic() + PATIENCE
+    while Path(folder).exists() and time.monotonic() < deadline:
+        for process in processes(folder):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)  # a dying process may still write
         time.sleep(0.05)
 

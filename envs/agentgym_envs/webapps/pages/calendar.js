@@ -20,6 +20,8 @@ const eventForm = (act, event) =>
     ],
     "save",
   );
+const ofEvent = (show) => (db, id) =>
+  id in db.events ? show(db, id, db.events[id]) : html`<p>this event is cancelled</p>`;
 const written = ({ title, day, start, place }) => ({ title: filled(title, "title"), day, start, place });
 
 run({
@@ -30,15 +32,16 @@ run({
       html`<h1>week</h1>${DAYS.filter((day) => !db.simple || events(db, day).length).map(
         (day) => markup`<h2>${day}</h2>${list(events(db, day).map(([id, event]) => link(`event/${id}`, `${event.start} ${event.title}`)))}`,
       )}`,
-    event: (db, id) => {
-      const { title, day, start, place, guests } = db.events[id];
+    event: ofEvent((db, id, { title, day, start, place, guests }) => {
       if (db.simple) return html`<h1>${title}</h1>${form(`day/${id}`, [choice("day", DAYS, day)], "save")}`;
       return html`<h1>${title}</h1><p>${day} at ${start}, place: ${place}</p><p>guests: ${guests.join(", ") || "none"}</p>
         ${list([link(`edit/${id}`, "edit"), link(`invite/${id}`, "invite")])}${button(`cancel/${id}`, "cancel event")}`;
-    },
-    edit: (db, id) => html`<h1>edit ${db.events[id].title}</h1>${eventForm(`edit/${id}`, db.events[id])}`,
-    invite: (db, id) =>
-      html`<h1>invite to ${db.events[id].title}</h1>${form(`invite/${id}`, [choice("guest", people(db), people(db)[0])], "send")}`,
+    }),
+    edit: ofEvent((_, id, event) => html`<h1>edit ${event.title}</h1>${eventForm(`edit/${id}`, event)}`),
+    invite: ofEvent(
+      (db, id, event) =>
+        html`<h1>invite to ${event.title}</h1>${form(`invite/${id}`, [choice("guest", people(db), people(db)[0])], "send")}`,
+    ),
     new: () => html`<h1>new event</h1>${eventForm("new", { title: "", day: DAYS[0], start: HOURS[0], place: ROOMS[0] })}`,
     guests: (db) =>
       html`<h1>guests</h1>${list(
