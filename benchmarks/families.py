@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from agentgym.statistics import mean_interval, paired_difference
-from agentgym_trainers.engine.held_out import KINDS
+from agentgym.evaluation import Report, compare
+from agentgym.statistics import mean_interval
+from agentgym_trainers.engine.held_out import KINDS, saved
 from agentgym_trainers.engine.metrics import read
 
 ROOT = Path(__file__).parent.parent
@@ -59,15 +60,23 @@ def success(family: str, seed: int, kind: str) -> dict[int, float]:
 
 
 def show(families: list[str], seeds: range) -> None:
-    """The table: means over seeds with 95% intervals, and the gain paired by seed."""
-    console = Console()
-    table = Table("family", "held out", "after imitation", "after RL", "gain, paired by seed")
-    for family, kind in product(families, KINDS):
-        curves = {str(seed): list(success(family, seed, kind).values()) for seed in seeds}
-        ends = [{seed: [curve[place]] for seed, curve in curves.items()} for place in (0, -1)]
-        means = [str(mean_interval(list(end.values()))) for end in ends]
-        table.add_row(family, kind, *means, str(paired_difference(*ends)))
-    console.print(table)
+    """Each run before and after RL, its gain paired by task; and the means over seeds."""
+    console = Console(width=120)
+    for kind in KINDS:
+        table = Table("family", "seed", "after imitation", "after RL", "gain", title=kind)
+        for family in families:
+            for seed in seeds:
+                steps = success(family, seed, kind)
+                before, after = (
+                    saved(folder(family, seed), step)[kind] for step in (0, max(steps))
+                )
+                rates = [str(Report.of(episodes).success) for episodes in (before, after)]
+                table.add_row(family, str(seed), *rates, str(compare(before, after)))
+            ends = [list(success(family, seed, kind).values()) for seed in seeds]
+            means = [mean_interval([[end[place]] for end in ends]) for place in (0, -1)]
+            gain = mean_interval([[end[-1] - end[0]] for end in ends])
+            table.add_row(family, "mean", *map(str, means), f"{gain}", end_section=True)
+        console.print(table)
 
 
 def draw(families: list[str], seeds: range) -> None:

@@ -94,7 +94,6 @@ def _unfinished(run: Run) -> bool:
 
 async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
     config, step = run.config, run.state.step + 1
-    started = time.perf_counter()
     write_jsonl(run.folder / "trajectories" / f"step-{step:06d}.jsonl", experience.played)
     numbers = _describe(experience, step)
     if not any(t.steps for t in experience.played):
@@ -105,6 +104,7 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
             f"{run.sampler.policy.max_context} tokens"
         )
     if experience.learnt_from:
+        started = time.perf_counter()
         batch = await anyio.to_thread.run_sync(_credited, run, experience, step)
         numbers |= batch.measured
         ended = time.perf_counter()
