@@ -126,6 +126,11 @@ def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
     if config.rollouts.branches:
         _require_forks(env, tasks[config.env.train_split][0], config)
     env.close()
+    if clash := {t.name for t in env.tools} & {t.name for t in config.context.tools}:
+        raise BadInput(
+            f"{config.env.id} and context {config.context.name!r} both have a tool named "
+            f"{min(clash)!r}, which would never reach the environment"
+        )
     return tasks, [*env.tools, *config.context.tools]
 
 

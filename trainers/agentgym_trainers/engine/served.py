@@ -139,7 +139,7 @@ def _first_prompt(config: TrainConfig, renderer: Renderer) -> list[int]:
     observation, _ = env.reset(seed=config.seed, options={"task": task.model_dump()})
     messages = config.context.messages(env.system_prompt, [], observation)
     env.close()
-    return renderer.render(messages, env.tools).ids
+    return renderer.render(messages, [*env.tools, *config.context.tools]).ids
 
 
 def _server_needs(config: TrainConfig) -> tuple[list[str], dict[str, str]]:
