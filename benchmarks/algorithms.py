@@ -27,10 +27,11 @@ from agentgym_trainers.engine.metrics import read
 ROOT = Path(__file__).parent.parent
 SETTINGS = Path(__file__).parent / "algorithms"
 RUNS = ROOT / "runs/algorithms"
+NO_PENALTY = "--credit.invalid_penalty=0"  # the others have none
 ARMS = {
     "GRPO": ["--credit.name=grpo"],
-    "GiGPO": ["--credit.name=gigpo", "--credit.statistics=trajectories"],
-    "HGPO": ["--credit.name=hgpo"],
+    "GiGPO": ["--credit.name=gigpo", "--credit.statistics=trajectories", NO_PENALTY],
+    "HGPO": ["--credit.name=hgpo", NO_PENALTY],
     "ARPO": ["--credit.name=grpo", "--rollouts.name=arpo", "--rollouts.initial=4"],
     "AEPO": ["--credit.name=aepo", "--rollouts.name=aepo", "--objective.name=aepo_clip"],
 }

@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 import agentgym
-from agentgym.env import Task
+from agentgym.env import Task, TextEnv
 from agentgym.errors import BadInput
 from agentgym.selection import chosen, solved, write_selection
+from agentgym.tooling import tool
 from agentgym.trajectory import Step, StopReason, Trajectory, read_jsonl
 from agentgym_trainers.config import load
 from agentgym_trainers.engine.loop import train
@@ -187,3 +188,26 @@ def test_a_selection_is_what_is_trained_on(start: Path, tmp_path: Path) -> None:
     run(start, tmp_path / "run", f"--env.tasks={tmp_path / 'two.txt'}", "--steps=1")
     episodes = read_jsonl(tmp_path / "run/trajectories/step-000001.jsonl")
     assert {t.task.id for t in episodes} == set(two)
+
+
+class Garden(TextEnv):
+    """Has a tool of the same name as one of the memory's."""
+
+    def tasks(self, split):
+        return [Task(id=split, split=split)]
+
+    @property
+    def tools(self):
+        @tool
+        def prune(tree: str) -> str:
+            """Cut a tree back."""
+            return tree
+
+        return [prune]
+
+
+def test_a_tool_that_the_context_would_hide_is_refused(start: Path, tmp_path: Path) -> None:
+    agentgym.register("test/Garden-v0", Garden)
+    settings = ("--env.id=test/Garden-v0", "--env.kwargs={}", "--context.name=memory")
+    with pytest.raises(BadInput, match="both have a tool named 'prune'"):
+        run(start, tmp_path, *settings)
