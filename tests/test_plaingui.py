@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentgym.dice import split_of
 from agentgym.env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env
 from agentgym_envs.plaingui import words
 from agentgym_envs.plaingui.command import Command, find_command, quoted
-from agentgym_envs.plaingui.dice import split_of
 from agentgym_envs.plaingui.env import PlainGUI
 from agentgym_envs.plaingui.problems import LEVELS, SIZES
 

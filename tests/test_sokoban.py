@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import agentgym
+from agentgym.dice import split_of
 from agentgym.env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env
 from agentgym_envs.sokoban.board import MOVES, parse
-from agentgym_envs.sokoban.dice import split_of
 from agentgym_envs.sokoban.env import Sokoban, find_move
 from agentgym_envs.sokoban.rooms import LEVELS, SIZES
 from agentgym_envs.sokoban.solver import distances_to, solve

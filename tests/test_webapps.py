@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import agentgym
+from agentgym.dice import Dice
 from agentgym.env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env
-from agentgym_envs.webapps.dice import Dice
 from agentgym_envs.webapps.env import WebApp
 from agentgym_envs.webapps.problem import Edit, Problem
 from agentgym_envs.webapps.tasks import APPS, LEVELS, make_problem, tasks

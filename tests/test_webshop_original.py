@@ -5,8 +5,8 @@ import json
 import pytest
 
 import agentgym
+from agentgym.dice import Dice
 from agentgym.errors import BadInput
-from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.env import WebShop
 from agentgym_envs.webshop.original import read_price
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentgym_envs.webshop.dice import Dice
+from agentgym.dice import Dice
 from agentgym_envs.webshop.goals import NO_LIMIT, price_limit
 from agentgym_envs.webshop.product import Product
 from agentgym_envs.webshop.reward import (

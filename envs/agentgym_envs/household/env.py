@@ -18,11 +18,11 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from agentgym.dice import SPLITS
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.household import expert, talk
 from agentgym_envs.household.command import PROMPT, SHORT_PROMPT, Command, find_command
-from agentgym_envs.household.dice import SPLITS
 from agentgym_envs.household.house import House, after, obstacle
 from agentgym_envs.household.houses import LEVELS, Problem, tasks_of
 from agentgym_envs.household.possible import possible_commands

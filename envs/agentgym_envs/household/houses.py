@@ -9,9 +9,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from agentgym.dice import SPLITS, Dice, split_of
 from agentgym.env import Task
 from agentgym.errors import UnknownName
-from agentgym_envs.household.dice import SPLITS, Dice, split_of
 from agentgym_envs.household.goals import (
     FAMILIES,
     Family,

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agentgym.dice import Dice, split_of
 from agentgym.env import Task
-from agentgym_envs.inspection.dice import Dice, split_of
 
 Question = Literal["reading", "higher", "sum"]
 Reading = Annotated[int, Field(ge=10, le=99)]
@@ -107,7 +107,9 @@ def _building(level: str, split: str, dice: Dice) -> Building:
             values = dice.some(range(10, 100), len(rooms))
         readings = dict(zip(rooms, values, strict=True))
         question = dice.pick(rung.questions)
-        early = [room for room in rooms[:-LATEST] if split_of(f"{room} {readings[room]}") == split]
+        early = [
+            room for room in rooms[:-LATEST] if split_of(f"{room} {readings[room]}", 5) == split
+        ]
         about = dice.some(early, 1 if question == "reading" else 2)
         if len(about) == (1 if question == "reading" else 2):
             data = {"readings": readings, "question": question, "about": about}

@@ -19,10 +19,10 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from agentgym.dice import SPLITS
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.inspection.building import LEVELS, Building, tasks_of
-from agentgym_envs.inspection.dice import SPLITS
 from agentgym_envs.inspection.reports import question, report
 
 PROMPT = """You inspect a building. The report of each room tells what its meter says, and is \

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from agentgym.dice import Dice
 from agentgym_envs.inspection.building import LEVELS, Building
-from agentgym_envs.inspection.dice import Dice
 
 THINGS = ("chair", "table", "lamp", "clock", "shelf", "bed", "stove", "box")
 LOOKS = ("old", "new", "small", "large", "dusty", "clean", "broken", "empty")

@@ -23,11 +23,11 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from agentgym.dice import SPLITS
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.plaingui import expert
 from agentgym_envs.plaingui.command import FULL_PROMPT, SHORT_PROMPT, find_command
-from agentgym_envs.plaingui.dice import SPLITS
 from agentgym_envs.plaingui.follow import follow
 from agentgym_envs.plaingui.model import Data, Model, find_page, same_contents
 from agentgym_envs.plaingui.possible import possible_commands

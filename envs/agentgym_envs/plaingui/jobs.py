@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from agentgym.dice import split_of
 from agentgym_envs.plaingui import words, world
 from agentgym_envs.plaingui.apps import APPS, DAYS, SWITCH, TIMES
-from agentgym_envs.plaingui.dice import split_of
 from agentgym_envs.plaingui.plot import Plot
 
 Job = Callable[[Plot], str]

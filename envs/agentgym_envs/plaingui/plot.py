@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from agentgym.dice import Dice
 from agentgym_envs.plaingui.apps import APPS
-from agentgym_envs.plaingui.dice import Dice
 from agentgym_envs.plaingui.model import Data, Page, Record, new_key, with_record
 
 

@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from agentgym.dice import SPLITS, Dice
 from agentgym.env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.plaingui import world
 from agentgym_envs.plaingui.apps import APPS
-from agentgym_envs.plaingui.dice import SPLITS, Dice
 from agentgym_envs.plaingui.errands import ERRANDS
 from agentgym_envs.plaingui.jobs import JOBS, QUESTIONS, settings_wish
 from agentgym_envs.plaingui.model import Data

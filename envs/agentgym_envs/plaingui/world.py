@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import product
 
+from agentgym.dice import Dice, split_of
 from agentgym_envs.plaingui import words
 from agentgym_envs.plaingui.apps import APPS, DAYS, OFFICE, TIMES
-from agentgym_envs.plaingui.dice import Dice, split_of
 from agentgym_envs.plaingui.model import Data, Record
 
 Records = dict[int, Record]

@@ -19,10 +19,10 @@ from typing import Any, Self
 
 import gymnasium
 
+from agentgym.dice import SPLITS
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.sokoban.board import MOVES, Board, parse
-from agentgym_envs.sokoban.dice import SPLITS
 from agentgym_envs.sokoban.rooms import LEVELS, Rooms, task_named
 from agentgym_envs.sokoban.solver import solve
 

@@ -6,10 +6,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, overload
 
+from agentgym.dice import SPLITS, Dice, split_of
 from agentgym.env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.sokoban.board import Board, reachable
-from agentgym_envs.sokoban.dice import SPLITS, Dice, split_of
 from agentgym_envs.sokoban.solver import solve
 
 SIZES = {"train": 1000, "valid": 100, "test": 200}

@@ -31,8 +31,8 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import JsonValue
 
+from agentgym.dice import Dice
 from agentgym_envs.tooluse.case import Case
-from agentgym_envs.tooluse.dice import Dice
 
 Record = TypeVar("Record")
 Change = tuple[str, Hashable]

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
 
+from agentgym.dice import Dice
 from agentgym.env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.tooluse.bank.easy import EasyBank
@@ -21,7 +22,6 @@ from agentgym_envs.tooluse.bank.wishes import Bank
 from agentgym_envs.tooluse.calendar.easy import EasyCalendar
 from agentgym_envs.tooluse.calendar.wishes import Calendar
 from agentgym_envs.tooluse.case import Case
-from agentgym_envs.tooluse.dice import Dice
 from agentgym_envs.tooluse.domain import Domain
 from agentgym_envs.tooluse.files.easy import EasyFiles
 from agentgym_envs.tooluse.files.wishes import Files

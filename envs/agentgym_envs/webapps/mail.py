@@ -1,6 +1,6 @@
 """Mail: what its tables hold, and what one may be asked to do there."""
 
-from agentgym_envs.webapps.dice import Dice
+from agentgym.dice import Dice
 from agentgym_envs.webapps.problem import Edit, Errand, Question, Record, Route, Tables
 from agentgym_envs.webapps.words import FOLDERS, PEOPLE, REPLIES, SENTENCES, SUBJECTS
 

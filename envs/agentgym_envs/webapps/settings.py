@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from agentgym_envs.webapps.dice import Dice
+from agentgym.dice import Dice
 from agentgym_envs.webapps.problem import Edit, Errand, Question, Tables
 from agentgym_envs.webapps.words import PEOPLE
 

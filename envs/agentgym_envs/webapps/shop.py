@@ -1,6 +1,6 @@
 """Shop admin: what its tables hold, and what one may be asked to do there."""
 
-from agentgym_envs.webapps.dice import Dice
+from agentgym.dice import Dice
 from agentgym_envs.webapps.problem import Edit, Errand, Question, Record, Tables
 from agentgym_envs.webapps.words import CODES, NOTES, PEOPLE, PRODUCTS
 

@@ -1,14 +1,13 @@
 """The tasks of the apps: a function of app, level and seed, the same on every machine."""
 
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
+from agentgym.dice import Dice, split_of
 from agentgym.env import Task
 from agentgym_envs.webapps import calendar, mail, settings, shop
-from agentgym_envs.webapps.dice import Dice
 from agentgym_envs.webapps.problem import Problem
 
 APPS = {"mail": mail, "calendar": calendar, "shop": shop, "settings": settings}
@@ -40,7 +39,7 @@ def tasks(app: str, level: str, seed: int) -> Mapping[str, Sequence[Task]]:
     while any(len(made[split]) < count for split, count in SPLITS.items()):
         problem = make_problem(app, LEVELS[level], Dice(app, level, seed, number))
         number += 1
-        split = _split_of(problem.instruction)
+        split = split_of(problem.instruction)
         if len(made[split]) < SPLITS[split]:
             name = f"{app}/{level}/{split}/{len(made[split]):05}"
             made[split].append(Task(id=name, split=split, data=problem.model_dump(mode="json")))
@@ -69,9 +68,3 @@ def make_problem(app: str, level: Level, dice: Dice) -> Problem:
         simple=level.simple,
         edits=tuple(errand.edit for errand in chosen),
     )
-
-
-def _split_of(instruction: str) -> str:
-    """The split of all tasks with this instruction: eight of ten are for training."""
-    tenth = zlib.crc32(instruction.encode()) % 10
-    return ("test", "valid")[tenth] if tenth < 2 else "train"

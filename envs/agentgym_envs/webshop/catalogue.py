@@ -2,9 +2,9 @@
 
 from itertools import product as combinations
 
+from agentgym.dice import Dice
 from agentgym.errors import BadInput
 from agentgym_envs.webshop import rich
-from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.levels import Level
 from agentgym_envs.webshop.product import Product
 

@@ -6,9 +6,9 @@ from math import isfinite
 
 from pydantic import BaseModel, ConfigDict
 
+from agentgym.dice import Dice
 from agentgym.env import Task
 from agentgym_envs.webshop import rich
-from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.levels import Level
 from agentgym_envs.webshop.product import Product
 

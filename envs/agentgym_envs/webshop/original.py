@@ -15,9 +15,9 @@ from itertools import product as combinations
 from pathlib import Path
 from typing import Any
 
+from agentgym.dice import Dice
 from agentgym.env import Task
 from agentgym.errors import BadInput
-from agentgym_envs.webshop.dice import Dice
 from agentgym_envs.webshop.goals import NO_LIMIT, Goal, number, price_limit
 from agentgym_envs.webshop.pages import plain
 from agentgym_envs.webshop.product import Product

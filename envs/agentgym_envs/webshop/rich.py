@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentgym_envs.webshop.dice import Dice
+from agentgym.dice import Dice
 from agentgym_envs.webshop.product import Product
 from agentgym_envs.webshop.words import DEPARTMENTS, ENDINGS, OPTIONS, SYLLABLES, Department
 

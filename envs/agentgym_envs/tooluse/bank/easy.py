@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
+from agentgym.dice import Dice
 from agentgym.tooling import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
-from agentgym_envs.tooluse.dice import Dice
 from agentgym_envs.tooluse.domain import Domain, find, unused
 from agentgym_envs.tooluse.names import CODES, EASY
 

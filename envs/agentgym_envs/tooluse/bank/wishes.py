@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from agentgym.dice import Dice
 from agentgym.tooling import ToolCall
 from agentgym_envs.tooluse.bank.accounts import (
     MOST,
@@ -17,7 +18,6 @@ from agentgym_envs.tooluse.bank.accounts import (
     Transaction,
 )
 from agentgym_envs.tooluse.case import Case, Plan, Turn, call
-from agentgym_envs.tooluse.dice import Dice
 from agentgym_envs.tooluse.names import FIRST, LAST
 
 KINDS = ("checking", "savings", "holiday")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agentgym.dice import Dice
 from agentgym.tooling import ToolCall
 from agentgym_envs.tooluse.calendar.meetings import DAYS, Calendars, Meeting, Person, clock
 from agentgym_envs.tooluse.case import Case, Plan, Turn, call
-from agentgym_envs.tooluse.dice import Dice
 from agentgym_envs.tooluse.domain import unused
 from agentgym_envs.tooluse.names import FIRST, LAST, words
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from agentgym.dice import Dice
 from agentgym.tooling import ToolCall
 from agentgym_envs.tooluse.case import Case, Plan, Turn, call
-from agentgym_envs.tooluse.dice import Dice
 from agentgym_envs.tooluse.names import CITIES, FIRST, LAST
 from agentgym_envs.tooluse.travel.agency import Agency, Booking, Flight, Hotel, Traveller
 
