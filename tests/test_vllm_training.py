@@ -122,7 +122,7 @@ def test_sampling_ahead_of_training(smollm2, tmp_path):
     steps = trained(
         tmp_path / "ahead",
         steps=3,
-        rollout__max_staleness=1,
+        rollouts__max_staleness=1,
         policy__in_flight="keep",
         warm_start__demonstrations=0,
     )
@@ -146,4 +146,4 @@ def test_a_server_that_cannot_be_trained_with(server, tmp_path):
 def test_the_example_s_config_is_whole():
     config = load(ROOT / "examples" / "smollm2.toml", [])
     assert config.policy.engine == "vllm" and config.model.lora
-    assert set(read_toml(ROOT / "examples" / "smollm2.toml")) > {"model", "policy", "rollout"}
+    assert set(read_toml(ROOT / "examples" / "smollm2.toml")) > {"model", "policy", "rollouts"}
