@@ -14,7 +14,7 @@ from agentgym.policy.spec import model_folder, policy_of
 from agentgym.trajectory import Failure, read_jsonl, write_jsonl
 
 EASY = ("agentgym/WebShop-v0", "--set", "level=easy")
-COMMANDS = ("list", "check", "play", "eval", "replay", "doctor", "train")
+COMMANDS = ("list", "check", "play", "eval", "select", "replay", "tree", "doctor", "train")
 
 
 @pytest.fixture(autouse=True)
@@ -256,3 +256,65 @@ def test_a_broken_plug_in_is_named(command, tmp_path, monkeypatch):
     code, out, err = command("list")
     assert code == 0 and "WebShop" in out
     assert "command 'fly' of no_such_module:register is unavailable: ModuleNotFoundError" in err
+
+
+def test_select_writes_the_tasks_that_are_sometimes_solved(command, episodes, tmp_path):
+    _, expert = episodes
+    code, out, _ = command("select", expert, "--out", tmp_path / "tasks.txt")
+    assert code == 0
+    assert "4 of 4 tasks" in out and "--env.tasks=" in out
+    ids = (tmp_path / "tasks.txt").read_text().split()
+    assert ids == [t.task.id for t in read_jsonl(expert)][::4]
+    code, _, err = command("select", expert, "--out", tmp_path / "none.txt", "--most", 0)
+    assert code == 1 and "none of the 4 tasks was solved that often" in err
+
+
+@pytest.fixture
+def tree_file(tmp_path):
+    """A group of three: one branches off the first before its last step, one off that one."""
+
+    def path(name, parent, shared, reward):
+        steps = [
+            {"observation": "a shop", "action": f"click[{name}{i}]", "anchor": f"{i}"}
+            | {"ids": [1, 2], "logprobs": [-1, -1], "entropies": [0.5 * i, 0.5 * i]}
+            for i in range(3)
+        ]
+        steps[-1]["reward"] = reward
+        for step in steps[:shared]:
+            step["sampled_by"] = parent
+        task = {"id": "t", "split": "train"}
+        return agentgym.Trajectory(
+            **{"id": name, "group": "g", "task": task, "stop_reason": "terminated"},
+            **{"parent": parent, "branch_step": shared, "steps": steps},
+        )
+
+    file = tmp_path / "episodes.jsonl"
+    write_jsonl(
+        file, [path("g/0", "", 0, 1.0), path("g/1", "g/0", 2, 0.0), path("g/2", "g/1", 2, 0.5)]
+    )
+    return file
+
+
+def test_tree_shows_what_branched_where_and_what_it_saved(command, tree_file, tmp_path):
+    code, out, _ = command("tree", tree_file, "--png", tmp_path / "tree.png")
+    assert code == 0
+    lines = [line.strip(" │├└─") for line in out.splitlines()]
+    assert lines[:6] == [
+        "g: a shop",
+        "[0] return 1, step:entropy 0:0.00 1:0.50 2:1.00",
+        "branched before step 2: click[g/12]",
+        "[1] return 0, step:entropy 2:1.00",
+        "branched before step 2: click[g/22]",
+        "[2] return 0.5, step:entropy 2:1.00",
+    ]
+    assert "3 episodes; 10 tokens were sampled for them, 18 would have been" in out
+    assert (tmp_path / "tree.png").stat().st_size > 5000
+    code, _, err = command("tree", tree_file, "--group", 1)
+    assert code == 1 and "has 1 groups" in err
+
+
+def test_replay_refuses_credit_that_saved_episodes_cannot_have(command, tree_file):
+    code, _, err = command("replay", tree_file, "--credit", "grpo", "--credit", "gae")
+    assert code == 1 and "credit 'gae' needs values" in err
+    code, out, _ = command("replay", tree_file, "--credit", "gigpo", "--credit", "hgpo")
+    assert code == 0 and "gigpo against hgpo" in out

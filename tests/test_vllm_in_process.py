@@ -41,12 +41,17 @@ steps = 1000
 credit = {{ name = "grpo" }}
 env = {{ id = "agentgym/WebShop-v0", kwargs = {{ level = "easy" }} }}
 warm_start = {{ demonstrations = 4, epochs = 1 }}
-rollouts = {{ group_size = 2, groups = 2, limits = {{ max_steps = 2 }}, sampling = {{ max_tokens = 4 }} }}
 evaluation = {{ tasks = 2 }}
 
 [policy]
 engine = "vllm-in-process"
 vllm = {{ dtype = "float32", cpu_cache = 1 }}
+
+[rollouts]
+group_size = 2
+groups = 2
+limits = {{ max_steps = 2 }}
+sampling = {{ max_tokens = 4 }}
 """
 
 
