@@ -369,7 +369,8 @@ def test_a_cancelled_step_leaves_the_episode_as_it_was():
 
 
 CHILD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is born deaf to it
 from agentgym_envs.webapps.env import WebApp
 from agentgym_tools.browser import host
 env = WebApp("mail", "easy")
