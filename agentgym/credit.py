@@ -126,9 +126,12 @@ class Credit(Part, ABC):
         """Advantages in float64: one for each step, shape (N,), which all of its tokens share; or
         one for each sampled token, shape (T,)."""
 
-    def returns(self, steps: Steps) -> Floats:
-        """What a critic is trained towards at each sampled token, shape (T,); NaN: nothing.
 
-        Only for rules that need ``values``.
-        """
-        raise NotImplementedError(f"credit {self.name!r} needs no critic")
+class ActorCritic(Credit, ABC):
+    """Base of the rules that ask a critic, and say what it learns."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"values"})
+
+    @abstractmethod
+    def returns(self, steps: Steps) -> Floats:
+        """What the critic is trained towards at each sampled token, shape (T,); NaN: nothing."""

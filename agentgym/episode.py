@@ -146,7 +146,7 @@ class Episode:
         """
         shared = self.record.steps[:-1]
         with self._crossing("environment", self.limits.env_timeout, len(shared)):
-            env = await anyio.to_thread.run_sync(self.env.fork)
+            env = await anyio.to_thread.run_sync(self.env.fork, abandon_on_cancel=True)
         own = self.record
         steps = [
             step.model_copy(update={"sampled_by": step.sampled_by or own.id}) for step in shared

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_steps import columns, episodes, interleaved
 
 from agentgym.credit import Steps
 from agentgym.errors import BadInput, UnknownName
@@ -134,29 +135,6 @@ def test_rewards_summed_in_another_order_are_still_equal():
     assert found.tolist() == [0.0] * 6
 
 
-episodes = st.lists(  # (group, [(anchor, reward, valid)])
-    st.tuples(
-        st.sampled_from("gh"),
-        st.lists(
-            st.tuples(
-                st.sampled_from("xyz"), st.sampled_from([-1.0, 0.0, 0.3, 10.0]), st.booleans()
-            ),
-            min_size=1,
-            max_size=5,
-        ),
-    ),
-    min_size=1,
-    max_size=8,
-)
-
-
-def columns(numbered):
-    """Episodes as the columns that ``gigpo`` takes, and the name of each step."""
-    steps = [(g, n, *s, (n, t)) for n, (g, ss) in numbered for t, s in enumerate(ss)]
-    group, trajectory, anchor, reward, valid, names = map(list, zip(*steps, strict=True))
-    return (group, trajectory, anchor, reward, valid), names
-
-
 @given(episodes, st.randoms(), st.sampled_from(["mean", "mean_std"]))
 @settings(max_examples=150, deadline=None)
 def test_the_order_of_trajectories_does_not_matter(played, rng, normalise):
@@ -174,13 +152,7 @@ def test_the_order_of_trajectories_does_not_matter(played, rng, normalise):
 @settings(max_examples=100, deadline=None)
 def test_interleaved_trajectories_give_what_contiguous_ones_give(played, rng):
     data, names = columns(list(enumerate(played)))
-    left = {n: [i for i, name in enumerate(names) if name[0] == n] for n, _ in names}
-    order = []
-    while left:
-        n = rng.choice(sorted(left))
-        order.append(left[n].pop(0))
-        if not left[n]:
-            del left[n]
+    order = interleaved(names, rng)
     mixed = [[column[i] for i in order] for column in data]
     assert gigpo(*mixed) == pytest.approx(gigpo(*data)[order], abs=1e-9)
 

@@ -111,7 +111,7 @@ MAIL = App(
     folder="folder",
     folder_first="inbox",
 )
-TODO = App(
+TASKS = App(
     "todo",
     "task",
     (
@@ -190,6 +190,9 @@ SETTINGS = App(  # all that the easy level has
 )
 
 APPS = MappingProxyType(
-    {app.name: app for app in (CONTACTS, MAIL, TODO, CALENDAR, DISPLAY, NETWORK, ACCOUNT, SETTINGS)}
+    {
+        app.name: app
+        for app in (CONTACTS, MAIL, TASKS, CALENDAR, DISPLAY, NETWORK, ACCOUNT, SETTINGS)
+    }
 )
 OFFICE = ("contacts", "mail", "todo", "calendar", "display", "network", "account")

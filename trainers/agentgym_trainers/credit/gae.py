@@ -12,14 +12,15 @@ the turn level t counts the steps and V_t is the value before the first token of
 gamma and lambda do not depend on how much the agent says.
 """
 
+from abc import ABC
 from collections.abc import Hashable, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from agentgym.credit import Credit, Floats, Integers, Need, Steps
+from agentgym.credit import ActorCritic, Floats, Integers, Steps
 from agentgym_trainers.credit.groups import codes, finite
 from agentgym_trainers.credit.groups import whiten as whitened
 from agentgym_trainers.credit.sequences import (
@@ -140,17 +141,21 @@ def turn_gae_returns(
     return returns
 
 
-class GAE(Credit):
-    """PPO's generalised advantage estimation over the sampled tokens of an episode."""
+class Estimation(ActorCritic, ABC):
+    """The hyper-parameters of both forms."""
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"values"})
-    name: str = "gae"
     gamma: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Discount from one sampled token to the next."""
+    """Discount from one place to the next: of sampled tokens, or of steps."""
     lam: Annotated[float, Field(ge=0, le=1)] = 0.95
     """Lambda: 0 trusts the critic's next value, 1 the rewards that followed."""
     whiten: bool = True
     """Whether the advantages of a batch are brought to mean 0 and deviation 1."""
+
+
+class GAE(Estimation):
+    """PPO's generalised advantage estimation over the sampled tokens of an episode."""
+
+    name: str = "gae"
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`gae`."""
@@ -161,17 +166,10 @@ class GAE(Credit):
         return gae_returns(*_columns(steps), gamma=self.gamma, lam=self.lam)
 
 
-class TurnGAE(Credit):
+class TurnGAE(Estimation):
     """PPO's generalised advantage estimation over the steps of an episode."""
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"values"})
     name: str = "turn_gae"
-    gamma: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Discount from one step to the next."""
-    lam: Annotated[float, Field(ge=0, le=1)] = 0.95
-    """Lambda: 0 trusts the critic's next value, 1 the rewards that followed."""
-    whiten: bool = True
-    """Whether the advantages of a batch are brought to mean 0 and deviation 1."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`turn_gae`."""

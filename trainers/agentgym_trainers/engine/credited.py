@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agentgym.credit import Floats, Steps
+from agentgym.credit import ActorCritic, Floats, Steps
 from agentgym.trajectory import Trajectory
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.engine.critic import Critic
@@ -48,7 +48,7 @@ def credited(
         steps = shaping.shape(steps)
     advantages = config.credit.advantages(steps)
     rows = rows_of(trajectories, advantages)
-    if critic is None:
+    if critic is None or not isinstance(config.credit, ActorCritic):
         return Credited(rows, advantages)
     loss = critic.learn(rows, config.credit.returns(steps), tokens)
     return Credited(rows, advantages, {"critic/loss": loss, "critic/value": float(values.mean())})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agentgym.credit import ActorCritic
 from agentgym.env import Task, TextEnv
 from agentgym.errors import BadInput, UnknownName
 from agentgym.registry import make
@@ -80,7 +81,7 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
     if newest is not None:
         checkpoint.read_optimizer(newest, learner.optimizer)
     critic = None
-    if "values" in config.credit.needs:
+    if isinstance(config.credit, ActorCritic):
         critic = Critic(model, config.critic, config.optimizer.micro_tokens)
         if newest is not None:
             checkpoint.read_critic(newest, critic)
