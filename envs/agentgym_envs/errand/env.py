@@ -1,0 +1,155 @@
+"""Errand: fetch a thing and bring it somewhere, where no page says whether one has it.
+
+    bring the lamp from the mill to the park
+    you are at the inn, next to the gate, the mill
+    > go mill
+    > take
+    > go inn
+    > go gate ... go park
+    > leave
+
+A page says where one is and where one can go, nothing else: on the way back it reads as it read on
+the way there, though another step is right now. So steps at equal pages are comparable only where
+their pasts are alike, the "context inconsistency" of HGPO (arXiv 2602.22817, section 3), and the
+observation is the anchor state on purpose.
+"""
+
+import copy
+import re
+from collections.abc import Sequence
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from agentgym.dice import SPLITS
+from agentgym.env import StepResult, Task, TextEnv
+from agentgym.errors import BadInput, EpisodeOver, UnknownName
+from agentgym_envs.errand.towns import LEVELS, Town, tasks_of
+
+PROMPT = """You run errands. Write go and a place that is next to you, take where the thing is, \
+and leave where it is wanted. Remember whether you have it."""
+_COMMAND = re.compile(r"\bgo\s+(?:to\s+)?(?:the\s+)?(\w+)|\b(take|leave)\b", re.IGNORECASE)
+
+
+class Errand(TextEnv):
+    """Walk, take, walk, leave. The reward is 1, and the episode over, with the thing in place."""
+
+    metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
+    splits = SPLITS
+    system_prompt = PROMPT
+
+    def __init__(
+        self, level: str = "medium", *, seed: int = 0, render_mode: str | None = "ansi"
+    ) -> None:
+        """Make the towns.
+
+        Args:
+            level: easy (5 places), medium (8) or hard (14).
+            seed: of the generated towns.
+            render_mode: ``ansi``: :meth:`render` gives the current page.
+        """
+        if level not in LEVELS:
+            raise UnknownName("level", level, LEVELS)
+        self.level, self.seed, self.render_mode = level, seed, render_mode
+        self._town: Town | None = None
+        self._place = ""
+        self._carried = False
+        self._over = True
+
+    def fork(self) -> Self:
+        """A copy that shares what never changes in place."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._np_random = copy.deepcopy(self._np_random)
+        return twin
+
+    def tasks(self, split: str) -> Sequence[Task]:
+        """The tasks of ``train``, ``valid`` or ``test``."""
+        if split not in SPLITS:
+            raise UnknownName("split", split, SPLITS)
+        return tasks_of(self.level, split, self.seed)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Stand where a task's errand begins."""
+        task = self.task(seed, options)
+        try:
+            self._town = Town.model_validate(task.data)
+        except ValidationError as error:
+            raise BadInput(f"task {task.id!r} has no town in its data: {error}") from error
+        self._place, self._carried, self._over = self._town.start, False, False
+        return self._page(self._town), {"task": task.id}
+
+    def step(self, action: str) -> StepResult:
+        """Do the last command in the action; an impossible one leaves everything as it is."""
+        town = self._now()
+        command = find_command(action)
+        if command not in self.actions():
+            return self._page(town), 0.0, False, False, {"valid": False}
+        match command.split():
+            case ["go", place]:
+                self._place = place
+            case ["take"]:
+                self._carried = True
+            case _:
+                self._over = True
+        info = {"valid": True, "success": True} if self._over else {"valid": True}
+        return self._page(town), float(self._over), self._over, False, info
+
+    async def areset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """``reset`` at once: it takes microseconds, and a thread would cost more."""
+        return self.reset(seed=seed, options=options)
+
+    async def astep(self, action: str) -> StepResult:
+        """``step`` at once: it takes microseconds, and a thread would cost more."""
+        return self.step(action)
+
+    def render(self) -> Any:
+        """The current page; None without a render mode or before ``reset``."""
+        return self._page(self._town) if self.render_mode and self._town else None
+
+    def actions(self) -> Sequence[str]:
+        """Every action that is possible."""
+        town = self._now()
+        possible = [f"go {place}" for place in town.ways[self._place]]
+        if not self._carried and self._place == town.source:
+            possible.append("take")
+        if self._carried and self._place == town.target:
+            possible.append("leave")
+        return possible
+
+    def expert(self) -> str:
+        """The next action on a shortest way."""
+        town = self._now()
+        end, deed = (town.target, "leave") if self._carried else (town.source, "take")
+        return deed if self._place == end else f"go {town.way(self._place, end)}"
+
+    def _now(self) -> Town:
+        if self._town is None or self._over:
+            raise EpisodeOver("the episode has ended or not begun; call reset() first")
+        return self._town
+
+    def _page(self, town: Town) -> str:
+        errand = f"bring the {town.thing} from the {town.source} to the {town.target}"
+        if self._over:
+            return f"{errand}\ndone"
+        nearby = ", ".join(f"the {place}" for place in town.ways[self._place])
+        return f"{errand}\nyou are at the {self._place}, next to {nearby}"
+
+
+def find_command(action: str) -> str:
+    """``go PLACE``, ``take`` or ``leave``, of the last command; "" without one.
+
+    A command in ``<action>`` is preferred.
+    """
+    end = action.rfind("</action>")
+    start = action.rfind("<action>", 0, end) if end >= 0 else -1
+    inner = list(_COMMAND.finditer(action[start:end])) if start >= 0 else []
+    found = inner or list(_COMMAND.finditer(action))
+    if not found:
+        return ""
+    place, deed = found[-1].groups()
+    return f"go {place}".lower() if place else str(deed).lower()
