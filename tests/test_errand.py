@@ -42,8 +42,8 @@ def everything(env):
     return [task for split in env.splits for task in env.tasks(split)]
 
 
-def town(**changes):
-    env = Errand("easy")
+def town(tells=False, **changes):
+    env = Errand("easy", tells=tells)
     env.reset(options={"task": Task(id="mine", split="train", data=TOWN | changes)})
     return env
 
@@ -123,6 +123,15 @@ def test_the_page_is_the_anchor_though_it_hides_the_state():
     record = agentgym.run(agentgym.rollout, Errand("easy"), agentgym.ScriptedPolicy(wander), task)
     anchors = [step.anchor for step in record.steps]
     assert record.success and anchors[1] == anchors[4] and anchors[2] == anchors[3]
+
+
+def test_a_page_that_tells_is_the_whole_state():
+    env = town(tells=True)
+    for action in ("go mill", "go barn"):
+        env.step(action)
+    assert page(env, "take") == ("you are at the barn with the lamp, next to the mill", True)
+    after = "you are at the mill with the lamp, next to the barn, the inn, the park"
+    assert page(env, "go mill") == (after, True)
 
 
 @pytest.mark.parametrize(

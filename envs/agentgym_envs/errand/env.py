@@ -39,18 +39,24 @@ class Errand(TextEnv):
     system_prompt = PROMPT
 
     def __init__(
-        self, level: str = "medium", *, seed: int = 0, render_mode: str | None = "ansi"
+        self,
+        level: str = "medium",
+        *,
+        tells: bool = False,
+        seed: int = 0,
+        render_mode: str | None = "ansi",
     ) -> None:
         """Make the towns.
 
         Args:
             level: easy (5 places), medium (8) or hard (14).
+            tells: whether a page says so when one has the thing; then it is the whole state.
             seed: of the generated towns.
             render_mode: ``ansi``: :meth:`render` gives the current page.
         """
         if level not in LEVELS:
             raise UnknownName("level", level, LEVELS)
-        self.level, self.seed, self.render_mode = level, seed, render_mode
+        self.level, self.tells, self.seed, self.render_mode = level, tells, seed, render_mode
         self._town: Town | None = None
         self._place = ""
         self._carried = False
@@ -136,8 +142,9 @@ class Errand(TextEnv):
         errand = f"bring the {town.thing} from the {town.source} to the {town.target}"
         if self._over:
             return f"{errand}\ndone"
+        has = f" with the {town.thing}" if self.tells and self._carried else ""
         nearby = ", ".join(f"the {place}" for place in town.ways[self._place])
-        return f"{errand}\nyou are at the {self._place}, next to {nearby}"
+        return f"{errand}\nyou are at the {self._place}{has}, next to {nearby}"
 
 
 def find_command(action: str) -> str:
