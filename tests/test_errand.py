@@ -19,9 +19,9 @@ from agentgym_envs.errand.env import Errand, find_command
 from agentgym_envs.errand.towns import LEVELS, SIZES, Town
 
 CHECKSUMS = {  # of all tasks of seed 0: they are published
-    "easy": "a91365c3ff053046",
-    "medium": "74d6e3d1e9c281e4",
-    "hard": "a9b8c0fefc2626af",
+    "easy": "db6f647ad33f9e04",
+    "medium": "5b6d0288cf64e457",
+    "hard": "2da604ad93885968",
 }
 TOWN = {  # inn - mill - park, and a barn beside the mill
     "ways": {"inn": ["mill"], "mill": ["barn", "inn", "park"], "park": ["mill"], "barn": ["mill"]},
