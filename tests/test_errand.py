@@ -96,15 +96,16 @@ def far(made, start):
 
 def test_a_walk_by_hand():
     env = town()
-    assert env.render() == f"{ERRAND}\nyou are at the inn, next to the mill"
-    at_mill = "you are at the mill, next to the barn, the inn, the park"
+    assert env.render() == f"{ERRAND}\nat the inn, next to the mill"
+    at_mill = "at the mill, next to the barn, the inn, the park"
+    at_park = "at the park, next to the mill. a lamp is wanted here"
     assert page(env, "go to the mill") == (at_mill, True)
-    assert page(env, "go park") == ("you are at the park, next to the mill", True)
-    assert page(env, "leave") == ("you are at the park, next to the mill", False)  # has nothing
-    assert page(env, "go barn") == ("you are at the park, next to the mill", False)  # too far
+    assert page(env, "go park") == (at_park, True)
+    assert page(env, "leave") == (at_park, False)  # has nothing
+    assert page(env, "go barn") == (at_park, False)  # too far
     page(env, "go mill")
     assert env.actions() == ["go barn", "go inn", "go park"]
-    at_barn = "you are at the barn, next to the mill"
+    at_barn = "at the barn, next to the mill. lamps are here"
     assert page(env, "go barn") == (at_barn, True)
     assert page(env, "take") == (at_barn, True)  # the page does not tell
     assert page(env, "take") == (at_barn, False)
@@ -129,8 +130,9 @@ def test_a_page_that_tells_is_the_whole_state():
     env = town(tells=True)
     for action in ("go mill", "go barn"):
         env.step(action)
-    assert page(env, "take") == ("you are at the barn with the lamp, next to the mill", True)
-    after = "you are at the mill with the lamp, next to the barn, the inn, the park"
+    with_lamp = "at the barn with the lamp, next to the mill. lamps are here"
+    assert page(env, "take") == (with_lamp, True)
+    after = "at the mill with the lamp, next to the barn, the inn, the park"
     assert page(env, "go mill") == (after, True)
 
 

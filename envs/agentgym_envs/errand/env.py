@@ -1,15 +1,18 @@
 """Errand: fetch a thing and bring it somewhere, where no page says whether one has it.
 
-    bring the lamp from the mill to the park
-    you are at the inn, next to the gate, the mill
+    bring the lamp from the barn to the park
+    at the inn, next to the mill
     > go mill
+    at the mill, next to the barn, the inn, the park
+    > go barn
+    at the barn, next to the mill. lamps are here
     > take
-    > go inn
-    > go gate ... go park
+    > go mill ... go park
+    at the park, next to the mill. a lamp is wanted here
     > leave
 
-A page says where one is and where one can go, nothing else: on the way back it reads as it read on
-the way there, though another step is right now. So steps at equal pages are comparable only where
+A page says where one is and where one can go, not what one has: on the way back it reads as it read
+on the way there, though another step is right. So steps at equal pages are comparable only where
 their pasts are alike, the "context inconsistency" of HGPO (arXiv 2602.22817, section 3), and the
 observation is the anchor state on purpose.
 """
@@ -144,7 +147,11 @@ class Errand(TextEnv):
             return f"{errand}\ndone"
         has = f" with the {town.thing}" if self.tells and self._carried else ""
         nearby = ", ".join(f"the {place}" for place in town.ways[self._place])
-        return f"{errand}\nyou are at the {self._place}{has}, next to {nearby}"
+        sight = {
+            town.source: f". {town.thing}s are here",
+            town.target: f". a {town.thing} is wanted here",
+        }.get(self._place, "")
+        return f"{errand}\nat the {self._place}{has}, next to {nearby}{sight}"
 
 
 def find_command(action: str) -> str:
