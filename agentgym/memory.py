@@ -18,6 +18,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from agentgym.context import Context, Edit, Message, Turn, chat
 from agentgym.errors import BadInput
@@ -27,25 +30,46 @@ from agentgym.tooling import Tool, tool, tools_of
 _parsed = lru_cache(4096)(parse_tool_calls)
 """Every decision goes through all past actions."""
 
-HOW = (
-    "Turns are numbered. When the conversation grows long, keep what you will need: prune takes "
-    "turns out of it and leaves your summary, write and recall keep notes. Call one as "
-    '<tool_call>{"name": "prune", "arguments": {"turns": [2, 3], "summary": "..."}}</tool_call> '
-    "and nothing else in that turn."
-)
+Name = Literal["prune", "write", "recall"]
+WAYS = {
+    "prune": "prune takes turns out of it and leaves your summary",
+    "write": "write keeps a note",
+    "recall": "recall reads one again",
+}
+EXAMPLES = {
+    "prune": '{"turns": [2, 3], "summary": "..."}',
+    "write": '{"key": "...", "text": "..."}',
+    "recall": '{"key": "..."}',
+}
 
 
 class Memory(Context):
     """All turns but those that the policy prunes, and notes of its own."""
 
     name: str = "memory"
-    instructions: str = HOW
-    """Put below the system prompt; "" for a model that knows the tools."""
+    offers: Annotated[tuple[Name, ...], Field(min_length=1)] = ("prune", "write", "recall")
+    """The memory tools; each takes room in the prompt."""
+    instructions: str | None = None
+    """Put below the system prompt instead of a text that names the tools; "" for a model that
+    knows them."""
+
+    @property
+    def rules(self) -> str:
+        """What stands below the system prompt."""
+        if self.instructions is not None:
+            return self.instructions
+        name = self.offers[0]
+        return (
+            "Turns are numbered. When the conversation grows long, keep what you will need: "
+            f"{', '.join(WAYS[one] for one in self.offers)}. Call one as "
+            f'<tool_call>{{"name": "{name}", "arguments": {EXAMPLES[name]}}}</tool_call> '
+            "and nothing else in that turn."
+        )
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """prune, write and recall."""
-        return list(_OFFERED.values())
+        """Those of ``offers``."""
+        return [_TOOLS[name] for name in self.offers]
 
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
         """System prompt, the turns that were not pruned, the current observation; numbered."""
@@ -55,8 +79,8 @@ class Memory(Context):
             for number, turn in enumerate(turns, start=1)
             if number not in pruned
         ]
-        rules = "\n\n".join(filter(None, (system, self.instructions)))
-        return chat(rules, numbered, f"[{len(turns) + 1}] {observation}")
+        head = "\n\n".join(filter(None, (system, self.rules)))
+        return chat(head, numbered, f"[{len(turns) + 1}] {observation}")
 
     def answer(self, turns: Sequence[Turn], observation: str, action: str) -> Edit | None:  # noqa: ARG002
         """Do the memory calls of an action, or say what is wrong with them; None if it has none."""
@@ -73,14 +97,14 @@ class Memory(Context):
 
     def _edit(self, past: _Past, action: str) -> Edit | None:
         calls, malformed = _parsed(action).calls, _parsed(action).malformed
-        own = [call for call in calls if call.name in _OFFERED]
+        own = [call for call in calls if call.name in self.offers]
         # A broken call is answered here as well: an environment might find a command in its text.
-        if not own and not any(map(_MEANT.search, malformed)):
+        if not own and not any(map(_meant(self.offers).search, malformed)):
             return None
         tools = {one.name: one for one in tools_of(past)}
         results = [tools[call.name].run(call.arguments) for call in own]
         told = [*(result.content for result in results), *malformed]
-        if others := ", ".join(call.name for call in calls if call.name not in _OFFERED):
+        if others := ", ".join(call.name for call in calls if call.name not in self.offers):
             told.append(f"Not called: {others}; memory calls stand alone in their turn.")
         failed = bool(malformed) or any(result.error for result in results)
         return Edit("\n".join(told), not failed, {"memory": [call.name for call in own]})
@@ -132,6 +156,10 @@ class _Past:
         return self.notes[key]
 
 
-_OFFERED = {one.name: one for one in tools_of(_Past())}
-_MEANT = re.compile(rf'(?:"name"\s*:\s*"|<function=)(?:{"|".join(_OFFERED)})\b')
-"""A call of ours, though it cannot be read."""
+_TOOLS = {one.name: one for one in tools_of(_Past())}
+
+
+@lru_cache
+def _meant(names: tuple[Name, ...]) -> re.Pattern[str]:
+    """A call of ours, though it cannot be read."""
+    return re.compile(rf'(?:"name"\s*:\s*"|<function=)(?:{"|".join(names)})\b')

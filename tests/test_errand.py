@@ -19,14 +19,15 @@ from agentgym_envs.errand.env import Errand, find_command
 from agentgym_envs.errand.towns import LEVELS, SIZES, Town
 
 CHECKSUMS = {  # of all tasks of seed 0: they are published
-    "easy": "db6f647ad33f9e04",
-    "medium": "5b6d0288cf64e457",
-    "hard": "2da604ad93885968",
+    "easy": "bd258c8258d1f1b2",
+    "medium": "37f88549fad52657",
+    "hard": "f706798403439ba1",
 }
 TOWN = {  # inn - mill - park, and a barn beside the mill
     "ways": {"inn": ["mill"], "mill": ["barn", "inn", "park"], "park": ["mill"], "barn": ["mill"]},
     "start": "inn",
     "thing": "lamp",
+    "offered": ["lamp", "rope"],
     "source": "barn",
     "target": "park",
 }
@@ -42,8 +43,8 @@ def everything(env):
     return [task for split in env.splits for task in env.tasks(split)]
 
 
-def town(tells=False, **changes):
-    env = Errand("easy", tells=tells)
+def town(tells=False, reminds=True, sights=0, **changes):
+    env = Errand("easy", tells=tells, reminds=reminds, sights=sights)
     env.reset(options={"task": Task(id="mine", split="train", data=TOWN | changes)})
     return env
 
@@ -98,28 +99,37 @@ def test_a_walk_by_hand():
     env = town()
     assert env.render() == f"{ERRAND}\nat the inn, next to the mill"
     at_mill = "at the mill, next to the barn, the inn, the park"
-    at_park = "at the park, next to the mill. a lamp is wanted here"
+    at_park = "at the park, next to the mill. something is wanted here"
     assert page(env, "go to the mill") == (at_mill, True)
     assert page(env, "go park") == (at_park, True)
     assert page(env, "leave") == (at_park, False)  # has nothing
     assert page(env, "go barn") == (at_park, False)  # too far
     page(env, "go mill")
     assert env.actions() == ["go barn", "go inn", "go park"]
-    at_barn = "at the barn, next to the mill. lamps are here"
+    at_barn = "at the barn, next to the mill. here are lamp, rope"
     assert page(env, "go barn") == (at_barn, True)
-    assert page(env, "take") == (at_barn, True)  # the page does not tell
-    assert page(env, "take") == (at_barn, False)
+    assert page(env, "take the rope") == (at_barn, True)  # the page does not tell
+    assert page(env, "take rope") == (at_barn, False)
+    assert env.expert() == "take lamp"
+    assert page(env, "take lamp") == (at_barn, True)
     assert page(env, "go mill") == (at_mill, True)  # as it read on the way there
     page(env, "I go. <action>go park</action>")
     over = (f"{ERRAND}\ndone", 1.0, True, False, {"valid": True, "success": True})
     assert env.step("leave") == over
 
 
+def test_the_wrong_thing_is_not_wanted():
+    env = town()
+    for action in ("go mill", "go barn", "take rope", "go mill", "go park"):
+        assert page(env, action)[1]
+    assert not page(env, "leave")[1] and env.expert() == "go mill"
+
+
 def test_the_page_is_the_anchor_though_it_hides_the_state():
     def wander(prompt):
         return next(plan)
 
-    plan = iter(["go mill", "go barn", "take", "go mill", "go park", "leave"])
+    plan = iter(["go mill", "go barn", "take lamp", "go mill", "go park", "leave"])
     task = Task(id="mine", split="train", data=TOWN)
     record = agentgym.run(agentgym.rollout, Errand("easy"), agentgym.ScriptedPolicy(wander), task)
     anchors = [step.anchor for step in record.steps]
@@ -130,10 +140,25 @@ def test_a_page_that_tells_is_the_whole_state():
     env = town(tells=True)
     for action in ("go mill", "go barn"):
         env.step(action)
-    with_lamp = "at the barn with the lamp, next to the mill. lamps are here"
-    assert page(env, "take") == (with_lamp, True)
-    after = "at the mill with the lamp, next to the barn, the inn, the park"
+    with_lamp = "at the barn carrying the lamp, next to the mill. here are lamp, rope"
+    assert page(env, "take lamp") == (with_lamp, True)
+    after = "at the mill carrying the lamp, next to the barn, the inn, the park"
     assert page(env, "go mill") == (after, True)
+
+
+def test_an_errand_told_once_is_told_at_the_start():
+    env = town(reminds=False)
+    assert env.render().startswith(f"{ERRAND}\n")
+    assert env.step("well")[0] == "at the inn, next to the mill"
+    assert env.step("go mill")[0] == "at the mill, next to the barn, the inn, the park"
+
+
+def test_sights_make_pages_long_and_are_the_same_at_each_visit():
+    env = town(sights=12)
+    first = env.render()
+    env.step("go mill")
+    assert env.step("go inn")[0] == first
+    assert len(first.split()) == len(town().render().split()) + 12 * 2 + 2
 
 
 @pytest.mark.parametrize(
@@ -141,10 +166,11 @@ def test_a_page_that_tells_is_the_whole_state():
     [
         ("go mill", "go mill"),
         ("Go to the Mill.", "go mill"),
-        ("take, then go inn", "go inn"),
-        ("<action>take</action> or go inn", "take"),
+        ("take rope, then go inn", "go inn"),
+        ("<action>take the rope</action> or go inn", "take rope"),
         ("<action>well</action> leave", "leave"),
         ("going, taken, leaves", ""),
+        ("take", ""),
         ("go", ""),
         ("", ""),
     ],
@@ -156,14 +182,14 @@ def test_commands_in_free_text(text, command):
 HOSTILE = st.one_of(
     st.text(),
     st.text(st.characters(categories=["Cs", "Cc", "L", "P"])),
-    st.sampled_from(["go ", "take ", "<action>", "</action>", "go to the "]).map(
+    st.sampled_from(["go ", "take ", "leave ", "<action>", "</action>", "go to the "]).map(
         lambda text: text * (100_000 // len(text))
     ),
 )
 
 
 @settings(max_examples=150, deadline=2000)
-@given(actions=st.lists(HOSTILE | st.sampled_from(["go mill", "go barn", "take"]), max_size=5))
+@given(actions=st.lists(HOSTILE | st.sampled_from(["go mill", "go barn", "take lamp"]), max_size=5))
 def test_no_text_raises_and_invalid_text_changes_nothing(actions):
     env = town()
     for action in actions:
@@ -203,7 +229,7 @@ def test_copies_are_independent(copy_of):
     env.step("go mill")
     twin = copy_of(env)
     assert twin.render() == env.render()
-    for action in ("go barn", "take"):
+    for action in ("go barn", "take lamp"):
         twin.step(action)
     assert env.expert() == "go barn" and twin.expert() == "go mill"
     assert env.reset() == copy_of(twin).reset()  # both drew nothing since the copy
@@ -214,12 +240,15 @@ def test_bad_arguments_and_tasks_are_named():
         Errand("eassy")
     with pytest.raises(UnknownName, match="split"):
         Errand("easy").tasks("dev")
+    with pytest.raises(BadInput, match="sights is a number"):
+        Errand("easy", sights=-1)
     for changes in (
         {"start": "pier"},
         {"target": "barn"},
         {"ways": TOWN["ways"] | {"barn": []}},
         {"ways": {"inn": ["mill"], "mill": ["inn"], "barn": ["park"], "park": ["barn"]}},
         {"thing": 3},
+        {"thing": "vase"},
     ):
         with pytest.raises(BadInput, match="'mine' has no town"):
             town(**changes)

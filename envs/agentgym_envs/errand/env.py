@@ -3,12 +3,14 @@
     bring the lamp from the barn to the park
     at the inn, next to the mill
     > go mill
+    bring the lamp from the barn to the park
     at the mill, next to the barn, the inn, the park
     > go barn
-    at the barn, next to the mill. lamps are here
-    > take
+    ...
+    at the barn, next to the mill. here are drum, lamp, rope
+    > take lamp
     > go mill ... go park
-    at the park, next to the mill. a lamp is wanted here
+    at the park, next to the mill. something is wanted here
     > leave
 
 A page says where one is and where one can go, not what one has: on the way back it reads as it read
@@ -27,11 +29,11 @@ from pydantic import ValidationError
 from agentgym.dice import SPLITS
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
-from agentgym_envs.errand.towns import LEVELS, Town, tasks_of
+from agentgym_envs.errand.towns import LEVELS, Town, scenery, tasks_of
 
-PROMPT = """You run errands. Write go and a place that is next to you, take where the thing is, \
-and leave where it is wanted. Remember whether you have it."""
-_COMMAND = re.compile(r"\bgo\s+(?:to\s+)?(?:the\s+)?(\w+)|\b(take|leave)\b", re.IGNORECASE)
+PROMPT = """You run errands. Write go and a place that is next to you, take and the thing where \
+it is, and leave where it is wanted. Remember whether you have it."""
+_COMMAND = re.compile(r"\b(go|take)\s+(?:to\s+)?(?:the\s+)?(\w+)|\bleave\b", re.IGNORECASE)
 
 
 class Errand(TextEnv):
@@ -46,6 +48,8 @@ class Errand(TextEnv):
         level: str = "medium",
         *,
         tells: bool = False,
+        reminds: bool = True,
+        sights: int = 0,
         seed: int = 0,
         render_mode: str | None = "ansi",
     ) -> None:
@@ -53,16 +57,24 @@ class Errand(TextEnv):
 
         Args:
             level: easy (5 places), medium (8) or hard (14).
-            tells: whether a page says so when one has the thing; then it is the whole state.
+            tells: whether a page says what one has; with ``reminds`` it is then the whole state.
+            reminds: whether every page repeats the errand; else only the first one tells it.
+            sights: how many things without meaning a page describes: what makes it long.
             seed: of the generated towns.
             render_mode: ``ansi``: :meth:`render` gives the current page.
         """
         if level not in LEVELS:
             raise UnknownName("level", level, LEVELS)
-        self.level, self.tells, self.seed, self.render_mode = level, tells, seed, render_mode
+        if sights < 0:
+            raise BadInput(f"sights is a number of things, 0 or more, not {sights}")
+        self.level, self.tells, self.reminds, self.sights = level, tells, reminds, sights
+        self.seed, self.render_mode = seed, render_mode
         self._town: Town | None = None
         self._place = ""
-        self._carried = False
+        self._carried = ""
+        """The thing that one has."""
+        self._walked = False
+        """Whether the first page is behind."""
         self._over = True
 
     def fork(self) -> Self:
@@ -87,20 +99,21 @@ class Errand(TextEnv):
             self._town = Town.model_validate(task.data)
         except ValidationError as error:
             raise BadInput(f"task {task.id!r} has no town in its data: {error}") from error
-        self._place, self._carried, self._over = self._town.start, False, False
+        self._place, self._carried, self._walked, self._over = self._town.start, "", False, False
         return self._page(self._town), {"task": task.id}
 
     def step(self, action: str) -> StepResult:
         """Do the last command in the action; an impossible one leaves everything as it is."""
         town = self._now()
         command = find_command(action)
+        self._walked = True
         if command not in self.actions():
             return self._page(town), 0.0, False, False, {"valid": False}
         match command.split():
             case ["go", place]:
                 self._place = place
-            case ["take"]:
-                self._carried = True
+            case ["take", thing]:
+                self._carried = thing
             case _:
                 self._over = True
         info = {"valid": True, "success": True} if self._over else {"valid": True}
@@ -124,16 +137,19 @@ class Errand(TextEnv):
         """Every action that is possible."""
         town = self._now()
         possible = [f"go {place}" for place in town.ways[self._place]]
-        if not self._carried and self._place == town.source:
-            possible.append("take")
-        if self._carried and self._place == town.target:
+        if self._place == town.source:
+            possible += [f"take {thing}" for thing in town.offered if thing != self._carried]
+        if self._place == town.target and self._carried == town.thing:
             possible.append("leave")
         return possible
 
     def expert(self) -> str:
         """The next action on a shortest way."""
         town = self._now()
-        end, deed = (town.target, "leave") if self._carried else (town.source, "take")
+        if self._carried == town.thing:
+            end, deed = town.target, "leave"
+        else:
+            end, deed = town.source, f"take {town.thing}"
         return deed if self._place == end else f"go {town.way(self._place, end)}"
 
     def _now(self) -> Town:
@@ -142,20 +158,22 @@ class Errand(TextEnv):
         return self._town
 
     def _page(self, town: Town) -> str:
-        errand = f"bring the {town.thing} from the {town.source} to the {town.target}"
+        errand = f"bring the {town.thing} from the {town.source} to the {town.target}\n"
+        told = errand if self.reminds or not self._walked else ""
         if self._over:
-            return f"{errand}\ndone"
-        has = f" with the {town.thing}" if self.tells and self._carried else ""
+            return f"{told}done"
+        has = f" carrying the {self._carried}" if self.tells and self._carried else ""
+        around = f" with {scenery(self._place, self.sights)} around" if self.sights else ""
         nearby = ", ".join(f"the {place}" for place in town.ways[self._place])
-        sight = {
-            town.source: f". {town.thing}s are here",
-            town.target: f". a {town.thing} is wanted here",
+        role = {
+            town.source: f". here are {', '.join(town.offered)}",
+            town.target: ". something is wanted here",
         }.get(self._place, "")
-        return f"{errand}\nat the {self._place}{has}, next to {nearby}{sight}"
+        return f"{told}at the {self._place}{has}{around}, next to {nearby}{role}"
 
 
 def find_command(action: str) -> str:
-    """``go PLACE``, ``take`` or ``leave``, of the last command; "" without one.
+    """``go PLACE``, ``take THING`` or ``leave``, of the last command; "" without one.
 
     A command in ``<action>`` is preferred.
     """
@@ -165,5 +183,4 @@ def find_command(action: str) -> str:
     found = inner or list(_COMMAND.finditer(action))
     if not found:
         return ""
-    place, deed = found[-1].groups()
-    return f"go {place}".lower() if place else str(deed).lower()
+    return " ".join(part for part in found[-1].groups() if part).lower() or "leave"

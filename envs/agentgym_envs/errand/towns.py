@@ -22,6 +22,11 @@ THINGS = (
     *("kettle", "lamp", "map", "mirror", "rope", "shovel", "vase", "violin"),
 )
 
+LOOKS = ("old", "new", "red", "green", "tall", "wide", "quiet", "busy", "bright", "dusty")
+SIGHTS = ("wall", "door", "roof", "bench", "tree", "cart", "fence", "lantern", "stair", "window")
+OFFERED = 2
+"""Things that can be had in a town."""
+
 
 class Level(NamedTuple):
     """How large a town is."""
@@ -43,8 +48,10 @@ class Town(BaseModel):
     """Place -> the places next to it, in the order in which a page names them."""
     start: str
     thing: str
+    offered: list[str]
+    """What can be had where the thing is, the thing among it."""
     source: str
-    """Where the thing is."""
+    """Where that is."""
     target: str
     """Where it is wanted."""
 
@@ -57,6 +64,8 @@ class Town(BaseModel):
             for other in others:
                 if place not in self.ways.get(other, []):
                     raise ValueError(f"there is a way from {place!r} to {other!r} but none back")
+        if self.thing not in self.offered:
+            raise ValueError(f"no {self.thing!r} can be had; there are {', '.join(self.offered)}")
         if self.source == self.target:
             raise ValueError(f"the {self.thing} is at the {self.target} already")
         if self.way(self.start, self.source) is None or self.way(self.source, self.target) is None:
@@ -88,11 +97,13 @@ def tasks_of(level: str, split: str, seed: int) -> tuple[Task, ...]:
 def _town(level: Level, split: str, dice: Dice) -> Town:
     while True:
         places = dice.some(PLACES, level.places)
-        thing = dice.pick(THINGS)
+        offered = dice.some(THINGS, OFFERED)
+        thing = dice.pick(offered)
         start, source, target = dice.some(places, 3)
         if split_of(f"{thing} {target}", 5) == split:
             ways = _ways(places, level.shortcuts, dice)
-            return Town(ways=ways, start=start, thing=thing, source=source, target=target)
+            errand = {"thing": thing, "offered": offered, "source": source, "target": target}
+            return Town.model_validate({"ways": ways, "start": start, **errand})
 
 
 def _ways(places: Sequence[str], shortcuts: int, dice: Dice) -> dict[str, list[str]]:
@@ -102,3 +113,9 @@ def _ways(places: Sequence[str], shortcuts: int, dice: Dice) -> dict[str, list[s
     pairs += dice.some(across, shortcuts)
     both = [*pairs, *((b, a) for a, b in pairs)]
     return {place: dice.some([b for a, b in both if a == place], len(places)) for place in places}
+
+
+def scenery(place: str, sights: int) -> str:
+    """What there is to see at a place and matters to nobody, always the same."""
+    dice = Dice("scenery", place)
+    return ", ".join(f"{dice.pick(LOOKS)} {dice.pick(SIGHTS)}" for _ in range(sights))
