@@ -19,9 +19,9 @@ from agentgym_envs.errand.env import Errand, find_command
 from agentgym_envs.errand.towns import LEVELS, SIZES, Town
 
 CHECKSUMS = {  # of all tasks of seed 0: they are published
-    "easy": "bd258c8258d1f1b2",
-    "medium": "37f88549fad52657",
-    "hard": "f706798403439ba1",
+    "easy": "6dd5027785eea481",
+    "medium": "9c0c27d8d0d66735",
+    "hard": "4d563fd57ffadf53",
 }
 TOWN = {  # inn - mill - park, and a barn beside the mill
     "ways": {"inn": ["mill"], "mill": ["barn", "inn", "park"], "park": ["mill"], "barn": ["mill"]},
@@ -70,6 +70,8 @@ def test_what_is_brought_where_in_one_split_is_so_in_no_other(level):
         roads = sum(map(len, made.ways.values())) // 2
         assert roads == LEVELS[level].places - 1 + LEVELS[level].shortcuts
         assert len({made.start, made.source, made.target}) == 3
+    towns = {json.dumps(task.data["ways"]) for task in everything(env)}
+    assert (len(towns) == 1) == LEVELS[level].one_town
 
 
 def test_the_expert_takes_the_shortest_way(level):

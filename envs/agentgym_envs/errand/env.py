@@ -56,7 +56,7 @@ class Errand(TextEnv):
         """Make the towns.
 
         Args:
-            level: easy (5 places), medium (8) or hard (14).
+            level: easy (one town of 6 places for all tasks), medium (8 places) or hard (14).
             tells: whether a page says what one has; with ``reminds`` it is then the whole state.
             reminds: whether every page repeats the errand; else only the first one tells it.
             sights: how many things without meaning a page describes: what makes it long.

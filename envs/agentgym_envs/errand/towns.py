@@ -3,7 +3,6 @@
 No pair of a thing and the place it is brought to that occurs in one split occurs in another.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, Self
 
@@ -34,9 +33,17 @@ class Level(NamedTuple):
     places: int
     shortcuts: int
     """Ways beyond those that connect every place with every other."""
+    things: int = len(THINGS)
+    """How many names of things there are."""
+    one_town: bool = False
+    """The same town in every task: it can be learnt by heart."""
 
 
-LEVELS = {"easy": Level(5, 1), "medium": Level(8, 2), "hard": Level(14, 3)}
+LEVELS = {
+    "easy": Level(6, 1, things=6, one_town=True),
+    "medium": Level(8, 2),
+    "hard": Level(14, 3),
+}
 
 
 class Town(BaseModel):
@@ -86,31 +93,29 @@ class Town(BaseModel):
 @lru_cache
 def tasks_of(level: str, split: str, seed: int) -> tuple[Task, ...]:
     """The tasks of a split."""
-    made = []
+    rung, made = LEVELS[level], []
     for number in range(SIZES[split]):
         name = f"{level}/{split}/{number:05}"
-        town = _town(LEVELS[level], split, Dice("errand", seed, name))
+        dice = Dice("errand", seed, name)
+        ways = _ways(rung, Dice("errand", seed, level) if rung.one_town else dice)
+        while True:
+            offered = dice.some(THINGS[: rung.things], OFFERED)
+            thing = dice.pick(offered)
+            start, source, target = dice.some(list(ways), 3)
+            if split_of(f"{thing} {target}", 5) == split:
+                break
+        errand = {"thing": thing, "offered": offered, "source": source, "target": target}
+        town = Town.model_validate({"ways": ways, "start": start, **errand})
         made.append(Task(id=name, split=split, data=town.model_dump()))
     return tuple(made)
 
 
-def _town(level: Level, split: str, dice: Dice) -> Town:
-    while True:
-        places = dice.some(PLACES, level.places)
-        offered = dice.some(THINGS, OFFERED)
-        thing = dice.pick(offered)
-        start, source, target = dice.some(places, 3)
-        if split_of(f"{thing} {target}", 5) == split:
-            ways = _ways(places, level.shortcuts, dice)
-            errand = {"thing": thing, "offered": offered, "source": source, "target": target}
-            return Town.model_validate({"ways": ways, "start": start, **errand})
-
-
-def _ways(places: Sequence[str], shortcuts: int, dice: Dice) -> dict[str, list[str]]:
+def _ways(level: Level, dice: Dice) -> dict[str, list[str]]:
     """A tree that grows at random, and some ways across it."""
+    places = dice.some(PLACES, level.places)
     pairs = [(place, dice.pick(places[:n])) for n, place in enumerate(places) if n]
     across = [(a, b) for n, a in enumerate(places) for b in places[:n] if (a, b) not in pairs]
-    pairs += dice.some(across, shortcuts)
+    pairs += dice.some(across, level.shortcuts)
     both = [*pairs, *((b, a) for a, b in pairs)]
     return {place: dice.some([b for a, b in both if a == place], len(places)) for place in places}
 
