@@ -1,11 +1,12 @@
 """The algorithms against each other: same start, same budget of sampled tokens, several seeds.
 
     python benchmarks/algorithms.py --seeds 5 --jobs 2
-    python benchmarks/algorithms.py --only shopping --seeds 5
+    python benchmarks/algorithms.py --only tools --seeds 5
 
 A setting is a file of benchmarks/algorithms; its first comment says what it is for. Each seed
-imitates flawed demonstrations once, and all arms go on from those weights. Runs that are there
-already are not made again. Prints a table for each setting and draws docs/algorithms-SETTING.png.
+imitates flawed demonstrations once, and all algorithms go on from those weights; under different
+contexts a model sees different prompts, so there each arm imitates on its own. Runs that are there
+already are not made again. Prints a table for each setting and draws docs/algorithms.png.
 """
 
 import argparse
@@ -17,36 +18,46 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import tidying
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
 from agentgym.statistics import mean_interval, paired_difference
+from agentgym_trainers.config import load
 from agentgym_trainers.engine.metrics import read
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = Path(__file__).parent / "algorithms"
+CONFIGS = Path(__file__).parent / "algorithms"
 RUNS = ROOT / "runs/algorithms"
-NO_PENALTY = "--credit.invalid_penalty=0"  # the others have none
-ARMS = {
+NO_PENALTY = "--credit.invalid_penalty=0"  # ARPO and AEPO have none
+HISTORY = "--credit.history=4"  # the longest that the paper compares
+ALGORITHMS = {
     "GRPO": ["--credit.name=grpo"],
     "GiGPO": ["--credit.name=gigpo", "--credit.statistics=trajectories", NO_PENALTY],
-    "HGPO": ["--credit.name=hgpo", NO_PENALTY],
+    "HGPO": ["--credit.name=hgpo", HISTORY, NO_PENALTY],
     "ARPO": ["--credit.name=grpo", "--rollouts.name=arpo", "--rollouts.initial=4"],
     "AEPO": ["--credit.name=aepo", "--rollouts.name=aepo", "--objective.name=aepo_clip"],
 }
-"""GRPO is what the others are compared with."""
+SETTINGS = {
+    "tools": list(ALGORITHMS),
+    "states": ["GRPO", "GiGPO", "HGPO"],
+    "histories": ["GRPO", "GiGPO", "HGPO"],
+    "overflow": ["full history", "memory"],
+}
+"""Setting -> its arms; the first is what the others are compared with."""
 KINDS = ("greedy", "sampled")
 
 
-def train(setting: str, folder: Path, seed: int, *overrides: str) -> None:
+def train(setting: str, arm: str, seed: int, *overrides: str) -> None:
     """One run on one core."""
+    folder = run_of(setting, arm, seed)
     if (folder / "curve.png").exists():
         return
-    config = SETTINGS / f"{setting}.toml"
     subprocess.run(
         [
-            *(sys.executable, "-m", "agentgym", "train", config),
+            *(sys.executable, "-m", "agentgym", "train", CONFIGS / f"{setting}.toml"),
             *(f"--seed={seed}", f"--run_dir={folder}", *overrides),
         ],
         check=True,
@@ -59,19 +70,30 @@ def train(setting: str, folder: Path, seed: int, *overrides: str) -> None:
 
 def run_of(setting: str, arm: str, seed: int) -> Path:
     """The folder of a run."""
-    return RUNS / f"{setting}/{arm}-{seed}"
+    return RUNS / setting / f"{arm.replace(' ', '-')}-{seed}"
 
 
-def start(setting: str, seed: int) -> None:
-    """The warm start that all arms of a seed share."""
-    train(setting, run_of(setting, "start", seed), seed, "--steps=0", "--evaluation.tasks=2")
+def compare(setting: str, seed: int) -> None:
+    """The arms of a setting, one after the other."""
+    if setting == "overflow":
+        train(setting, "full history", seed)
+        train(setting, "memory", seed, *remembering(seed))
+        return
+    train(setting, "start", seed, "--steps=0", "--evaluation.tasks=2")
+    begin = f"--model.path={run_of(setting, 'start', seed) / 'start'}"
+    for arm in SETTINGS[setting]:
+        train(setting, arm, seed, begin, "--warm_start.demonstrations=0", *ALGORITHMS[arm])
 
 
-def play(setting: str, seed: int, arm: str) -> None:
-    """One arm, from those weights."""
-    weights = run_of(setting, "start", seed) / "start"
-    begin = [f"--model.path={weights}", "--warm_start.demonstrations=0"]
-    train(setting, run_of(setting, arm, seed), seed, *begin, *ARMS[arm])
+def remembering(seed: int) -> list[str]:
+    """Memory as action, and its demonstrations in a file."""
+    file = RUNS / f"overflow/demonstrations-{seed}.jsonl"
+    if not file.exists():
+        tidying.write(file, load(CONFIGS / "overflow.toml", [f"--seed={seed}"]))
+    return [
+        *("--context.name=memory", "--context.instructions=", '--context.offers=["prune"]'),
+        *(f'--warm_start.trajectories=["{file}"]', "--warm_start.demonstrations=0"),
+    ]
 
 
 def success(setting: str, arm: str, seed: int, kind: str) -> list[float]:
@@ -83,30 +105,30 @@ def success(setting: str, arm: str, seed: int, kind: str) -> list[float]:
 
 
 def show(setting: str, seeds: range) -> None:
-    """Means over seeds with 95% intervals, and differences from GRPO, paired by seed."""
-    console = Console()
-    table = Table("", *(f"{kind}{what}" for kind in KINDS for what in ("", " - GRPO")))
-    table.title = setting
-    began = {kind: [success(setting, "GRPO", s, kind)[:1] for s in seeds] for kind in KINDS}
-    table.add_row(
-        "start", *(cell for kind in KINDS for cell in (str(mean_interval(began[kind])), ""))
-    )
-    for arm in ARMS:
+    """Means over seeds with 95% intervals, and differences from the first arm, paired by seed."""
+    arms = SETTINGS[setting]
+    columns = (f"{kind}, {what}" for kind in KINDS for what in ("start", "end", f"- {arms[0]}"))
+    table = Table("", *columns, title=setting)
+    for arm in arms:
         cells = []
         for kind in KINDS:
-            ends = {str(s): success(setting, arm, s, kind)[1:] for s in seeds}
-            other = {str(s): success(setting, "GRPO", s, kind)[1:] for s in seeds}
-            cells.append(str(mean_interval(list(ends.values()))))
-            cells.append("" if arm == "GRPO" else str(paired_difference(other, ends)))
+            ends = {str(seed): success(setting, arm, seed, kind) for seed in seeds}
+            other = {str(seed): success(setting, arms[0], seed, kind) for seed in seeds}
+            cells += [
+                str(mean_interval([[end[place]] for end in ends.values()])) for place in (0, 1)
+            ]
+            difference = paired_difference(
+                {seed: end[1:] for seed, end in other.items()},
+                {seed: end[1:] for seed, end in ends.items()},
+            )
+            cells.append("" if arm == arms[0] else str(difference))
         table.add_row(arm, *cells)
-    console.print(table)
+    Console(width=160).print(table)
 
 
-def draw(setting: str, seeds: range) -> None:
+def draw(axes: Axes, setting: str, seeds: range) -> None:
     """Success on training tasks against sampled tokens; thin lines are seeds."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for place, arm in enumerate(ARMS):
+    for place, arm in enumerate(SETTINGS[setting]):
         curves = []
         for seed in seeds:
             records = read(run_of(setting, arm, seed) / "metrics.jsonl")
@@ -119,27 +141,29 @@ def draw(setting: str, seeds: range) -> None:
         mean = np.mean([np.interp(grid, tokens, won) for tokens, won in curves], axis=0)
         axes.plot(grid, mean, color=f"C{place}", linewidth=2, label=arm)
     axes.set(xlabel="sampled tokens", ylabel="success on training tasks", title=setting)
-    axes.legend(loc="lower right")
-    figure.savefig(ROOT / f"docs/algorithms-{setting}.png", dpi=120)
+    axes.legend(loc="upper left")
 
 
 def main() -> None:
     """Run what is missing, then show everything."""
-    settings = sorted(file.stem for file in SETTINGS.glob("*.toml"))
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=5, help="seeds 0 to N-1")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side, a core each")
-    parser.add_argument("--only", nargs="*", choices=settings, help="these settings")
+    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="these settings")
     arguments = parser.parse_args()
-    chosen, seeds = arguments.only or settings, range(arguments.seeds)
+    chosen, seeds = arguments.only or list(SETTINGS), range(arguments.seeds)
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(lambda run: start(*run), product(chosen, seeds)))
-        list(pool.map(lambda run: play(*run), product(chosen, seeds, ARMS)))
+        list(pool.map(lambda job: compare(job[1], job[0]), product(seeds, chosen)))
     for setting in chosen:
         show(setting, seeds)
-        draw(setting, seeds)
+    figure = Figure(figsize=(5 * len(chosen), 4), layout="constrained")
+    for axes, setting in zip(
+        figure.subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True
+    ):
+        draw(axes, setting, seeds)
+    figure.savefig(ROOT / "docs/algorithms.png", dpi=110)
 
 
 if __name__ == "__main__":

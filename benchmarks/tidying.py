@@ -1,0 +1,63 @@
+"""Demonstrations of memory as action: an expert who strays, and tidies its context up or does not.
+
+    python benchmarks/tidying.py runs/tidying.jsonl
+
+In an untidy episode nothing is ever pruned: flawed demonstrations, which training shall correct.
+"""
+
+import argparse
+import random
+import re
+from functools import partial
+from pathlib import Path
+
+from pydantic import JsonValue
+
+import agentgym
+from agentgym.memory import Memory
+from agentgym.policy import Prompt
+from agentgym.tool_calls import write_tool_call
+from agentgym.tooling import ToolCall
+from agentgym.trajectory import write_jsonl
+from agentgym_trainers.config import TrainConfig, load
+
+VISIBLE = 3
+"""Turns that a tidy expert has in view before it prunes."""
+MEMORY = Memory(offers=("prune",), instructions="")
+
+
+def tidy(prompt: Prompt, *, stray: float, untidy: float) -> str:
+    """The next action: prune, stray, or do what the expert does."""
+    shown = [message["content"] for message in prompt.messages if message["role"] == "user"]
+    tidies = random.Random(f"{prompt.episode}/tidies").random() >= untidy
+    if tidies and len(shown) > VISIBLE:
+        numbers = (re.match(r"\[(\d+)\]", text) for text in shown[1:-1])
+        turns: JsonValue = [int(number[1]) for number in numbers if number]
+        call = ToolCall(name="prune", arguments={"turns": turns, "summary": ""})
+        return write_tool_call(call)
+    draw = random.Random(prompt.seed)
+    if draw.random() < stray:
+        return draw.choice(prompt.env.actions())
+    return prompt.env.expert() or ""
+
+
+def write(file: Path, config: TrainConfig, untidy: float = 0.5) -> None:
+    """Play as many episodes as ``config.warm_start`` says, with its noise, into a file."""
+    env = agentgym.make(config.env.id, **config.env.kwargs)
+    policy = agentgym.ScriptedPolicy(partial(tidy, stray=config.warm_start.noise, untidy=untidy))
+    groups = agentgym.run(
+        agentgym.collect,
+        env.fork,
+        policy,
+        env.tasks("train")[: config.warm_start.demonstrations],
+        context=MEMORY,
+        limits=config.rollouts.limits,
+        seed=config.seed,
+    )
+    write_jsonl(file, [trajectory for group in groups for trajectory in group.trajectories])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("file", type=Path, help="trajectories, as JSONL")
+    write(parser.parse_args().file, load(Path(__file__).parent / "algorithms/overflow.toml", []))
