@@ -31,6 +31,19 @@ def _tiny():
     return tiny_model(tokenizer, width=32, layers=2, context=512, seed=7), tokenizer
 
 
+def pytest_sessionfinish(session):
+    """In CI every test is run: one that was skipped, for whatever reason, fails the session."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped") if reporter else None  # xdist's workers have none
+    if not os.environ.get("CI") or not skipped:
+        return
+    reporter.line("")  # the line of dots has no end yet
+    reporter.section("skipped, which CI does not allow", red=True)
+    for report in skipped:
+        reporter.line(f"{report.nodeid}: {report.longrepr[2]}")
+    session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
 def missing(what, extra):
     """For a person who lacks a part the test is skipped, with the line that installs it."""
     reason = f"{what} is not installed: pip install 'agentgym-lab[{extra}]'"
