@@ -10,6 +10,7 @@ already are not made again. Prints a table for each setting and draws docs/algor
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agentgym.statistics import mean_interval, paired_difference
+from agentgym.trajectory import read_jsonl
 from agentgym_trainers.config import load
 from agentgym_trainers.engine.metrics import read
 
@@ -42,11 +44,13 @@ ALGORITHMS = {
 }
 SETTINGS = {
     "tools": list(ALGORITHMS),
-    "states": ["GRPO", "GiGPO", "HGPO"],
+    "states": ["GRPO", "GiGPO"],
     "histories": ["GRPO", "GiGPO", "HGPO"],
     "overflow": ["full history", "memory"],
 }
 """Setting -> its arms; the first is what the others are compared with."""
+WITHIN = {"states": 12, "histories": 12}
+"""Setting -> steps within which success counts, where nearly all get there some time."""
 KINDS = ("greedy", "sampled")
 
 
@@ -96,12 +100,25 @@ def remembering(seed: int) -> list[str]:
     ]
 
 
+def won(file: Path, setting: str) -> float:
+    """Share of the episodes of a file that succeeded, where it counts early enough."""
+    within = WITHIN.get(setting, math.inf)
+    return float(np.mean([t.success and len(t.steps) <= within for t in read_jsonl(file)]))
+
+
 def success(setting: str, arm: str, seed: int, kind: str) -> list[float]:
     """Held-out success, first and last."""
-    name = f"eval/{kind}/success"
-    records = read(run_of(setting, arm, seed) / "metrics.jsonl")
-    values = [record[name] for record in records if name in record]
-    return [values[0], values[-1]]
+    files = sorted((run_of(setting, arm, seed) / "evaluations").glob(f"*-{kind}.jsonl"))
+    return [won(file, setting) for file in (files[0], files[-1])]
+
+
+def curve(setting: str, arm: str, seed: int) -> tuple[list[float], list[float]]:
+    """Tokens sampled so far, and success on training tasks, of each training step."""
+    run = run_of(setting, arm, seed)
+    files = sorted((run / "trajectories").glob("step-*.jsonl"))
+    name = "train/sampled_tokens_so_far"
+    tokens = [record[name] for record in read(run / "metrics.jsonl") if name in record]
+    return tokens, [won(file, setting) for file in files]
 
 
 def show(setting: str, seeds: range) -> None:
@@ -129,16 +146,11 @@ def show(setting: str, seeds: range) -> None:
 def draw(axes: Axes, setting: str, seeds: range) -> None:
     """Success on training tasks against sampled tokens; thin lines are seeds."""
     for place, arm in enumerate(SETTINGS[setting]):
-        curves = []
-        for seed in seeds:
-            records = read(run_of(setting, arm, seed) / "metrics.jsonl")
-            steps = [record for record in records if "train/success" in record]
-            tokens = [record["train/sampled_tokens_so_far"] for record in steps]
-            won = [record["train/success"] for record in steps]
-            axes.plot(tokens, won, color=f"C{place}", alpha=0.15, linewidth=1)
-            curves.append((tokens, won))
+        curves = [curve(setting, arm, seed) for seed in seeds]
+        for line in curves:
+            axes.plot(*line, color=f"C{place}", alpha=0.15, linewidth=1)
         grid = np.linspace(max(t[0] for t, _ in curves), min(t[-1] for t, _ in curves), 50)
-        mean = np.mean([np.interp(grid, tokens, won) for tokens, won in curves], axis=0)
+        mean = np.mean([np.interp(grid, *line) for line in curves], axis=0)
         axes.plot(grid, mean, color=f"C{place}", linewidth=2, label=arm)
     axes.set(xlabel="sampled tokens", ylabel="success on training tasks", title=setting)
     axes.legend(loc="upper left")
