@@ -1,6 +1,7 @@
 """How many tokens branching saves: groups of as many leaves, branched and played one by one.
 
     python benchmarks/branching.py
+    python benchmarks/branching.py --setting states
 
 A model imitates demonstrations first, so that its entropies are those of a policy. Prints, for
 each way to gather a group, the leaves, the tokens that were sampled for them, and the tokens that
@@ -47,7 +48,7 @@ def gathered(rollouts: Rollouts, config: TrainConfig, folder: Path, tasks: int) 
 def main() -> None:
     """Imitate, gather, count."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--setting", default="shopping", help="a file of benchmarks/algorithms")
+    parser.add_argument("--setting", default="tools", help="a file of benchmarks/algorithms")
     parser.add_argument("--tasks", type=int, default=16, help="groups of each way")
     parser.add_argument("--leaves", type=int, default=16, help="of each group")
     arguments = parser.parse_args()
