@@ -36,11 +36,13 @@ WAYS = {
     "write": "write keeps a note",
     "recall": "recall reads one again",
 }
+"""What each memory tool is for, as the policy is told."""
 EXAMPLES = {
     "prune": '{"turns": [2, 3], "summary": "..."}',
     "write": '{"key": "...", "text": "..."}',
     "recall": '{"key": "..."}',
 }
+"""How it is called."""
 
 
 class Memory(Context):
