@@ -21,7 +21,7 @@ from agentgym.tooling import ToolCall
 from agentgym.trajectory import write_jsonl
 from agentgym_trainers.config import TrainConfig, load
 
-VISIBLE = 3
+VISIBLE = 4
 """Turns that a tidy expert has in view before it prunes."""
 MEMORY = Memory(offers=("prune",), instructions="")
 
