@@ -1,4 +1,4 @@
-"""Demonstrations of memory as action: an expert who strays, and tidies its context up or does not.
+"""Demonstrations of memory as action: an expert who tidies its context up, or does not.
 
     python benchmarks/tidying.py runs/tidying.jsonl
 
@@ -26,8 +26,8 @@ VISIBLE = 4
 MEMORY = Memory(offers=("prune",), instructions="")
 
 
-def tidy(prompt: Prompt, *, stray: float, untidy: float) -> str:
-    """The next action: prune, stray, or do what the expert does."""
+def tidy(prompt: Prompt, *, untidy: float) -> str:
+    """The next action: prune, or do what the expert does."""
     shown = [message["content"] for message in prompt.messages if message["role"] == "user"]
     tidies = random.Random(f"{prompt.episode}/tidies").random() >= untidy
     if tidies and len(shown) > VISIBLE:
@@ -35,20 +35,16 @@ def tidy(prompt: Prompt, *, stray: float, untidy: float) -> str:
         turns: JsonValue = [int(number[1]) for number in numbers if number]
         call = ToolCall(name="prune", arguments={"turns": turns, "summary": ""})
         return write_tool_call(call)
-    draw = random.Random(prompt.seed)
-    if draw.random() < stray:
-        return draw.choice(prompt.env.actions())
     return prompt.env.expert() or ""
 
 
-def write(file: Path, config: TrainConfig, untidy: float = 0.5) -> None:
-    """Play as many episodes as ``config.warm_start`` says, with its noise, into a file."""
+def write(file: Path, config: TrainConfig, untidy: float = 0.6) -> None:
+    """Play as many episodes as ``config.warm_start`` says into a file."""
     env = agentgym.make(config.env.id, **config.env.kwargs)
-    policy = agentgym.ScriptedPolicy(partial(tidy, stray=config.warm_start.noise, untidy=untidy))
     groups = agentgym.run(
         agentgym.collect,
         env.fork,
-        policy,
+        agentgym.ScriptedPolicy(partial(tidy, untidy=untidy)),
         env.tasks("train")[: config.warm_start.demonstrations],
         context=MEMORY,
         limits=config.rollouts.limits,

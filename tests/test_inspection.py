@@ -30,6 +30,7 @@ from agentgym_envs.inspection.env import Inspection, find_command
 from agentgym_envs.inspection.remembering import remembering
 
 CHECKSUMS = {  # of all tasks of seed 0, and of what is read in some: they are published
+    "password": "9b7578cfe5270b56",
     "easy": "74af2f2609556131",
     "medium": "7e2ffdd2f3e92de1",
     "hard": "43100cffb4f77bfd",
@@ -74,6 +75,8 @@ def test_nothing_that_is_asked_in_one_split_is_asked_in_another(level):
     assert {split: len(env.tasks(split)) for split in SIZES} == SIZES
     for task in everything(env):
         building = Building.model_validate(task.data)
+        if building.password:
+            assert split_of(f"{building.password} {building.rooms[0]}", 5) == task.split
         for room in building.about:
             assert split_of(f"{room} {building.readings[room]}", 5) == task.split
             assert room in building.rooms[:-2]
@@ -104,7 +107,8 @@ def test_a_random_inspector_fails(level):
         while not done:
             _, reward, done, _, _ = env.step(rng.choice(env.actions()))
         won += reward
-    assert won <= 0.05 * SIZES["valid"]
+    chance = {"password": 0.25}.get(level, 0.05)
+    assert won <= chance * SIZES["valid"]
 
 
 def test_reports_are_as_long_as_promised_and_tell_their_reading_once(level):
@@ -152,6 +156,17 @@ def test_a_walk_by_hand():
     success = {"valid": True, "success": True}
     assert right.step("Answer: 42.") == ("thank you", 1.0, True, False, success)
     assert wrong.step("answer 17")[1:] == (0.0, True, False, {"valid": True, "success": False})
+
+
+def test_a_password_is_told_at_the_door_and_asked_for_at_the_end():
+    env = house("password", (), password="falcon")
+    told = "a building with 2 rooms. the password is falcon. write next to go in"
+    assert env.render() == told and env.expert() == "next"
+    seen = [env.step("next")[0] for _ in range(3)]
+    assert seen[-1] == "no room is left. what was the password?"
+    assert not any("falcon" in page for page in seen) and "answer falcon" in env.actions()
+    assert copy.deepcopy(env).step("answer island")[1] == 0.0
+    assert env.step(env.expert())[1] == 1.0
 
 
 def test_questions_about_two_rooms():
@@ -257,6 +272,8 @@ def test_bad_arguments_and_tasks_are_named():
         {"question": "sum", "about": ["red", "red"]},
         {"question": "higher", "about": ["red", "blue"], "readings": {"red": 17, "blue": 17}},
         {"readings": {"red": "many"}},
+        {"password": "anchor"},
+        {"question": "password", "about": []},
     ):
         with pytest.raises(BadInput, match="'mine' has no building"):
             house(**changes)

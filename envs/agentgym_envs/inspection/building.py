@@ -1,7 +1,7 @@
 """Buildings: a meter in every room, and one question about them.
 
-A fact is a room with its reading, as "red 42". No fact that is asked for in one split is asked for
-in another, so what is answered must have been read.
+A fact is a room with its reading, as "red 42", or the first room with the password. No fact that is
+asked for in one split is asked for in another, so what is answered must have been read.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agentgym.dice import Dice, split_of
 from agentgym.env import Task
 
-Question = Literal["reading", "higher", "sum"]
+Question = Literal["password", "reading", "higher", "sum"]
+ASKED: dict[Question, int] = {"password": 0, "reading": 1, "higher": 2, "sum": 2}
+"""About how many rooms a question is."""
 Reading = Annotated[int, Field(ge=10, le=99)]
 SIZES = {"train": 1000, "valid": 100, "test": 200}
 COLORS = (
     *("red", "blue", "green", "black", "white", "brown", "pink", "grey", "gold", "purple"),
     *("silver", "amber", "orange", "violet", "ivory", "copper", "olive", "cream", "coral", "teal"),
 )
+PASSWORDS = ("anchor", "candle", "falcon", "guitar", "island", "meadow", "pepper", "ribbon")
 LATEST = 2
 """Nothing is asked about the last rooms: whoever sees only these can but guess."""
 
@@ -41,6 +44,7 @@ class Level(NamedTuple):
 
 
 LEVELS = {
+    "password": Level((10, 10), 30, ["password"], labels=False),
     "easy": Level((4, 5), 30, ["reading"], colors=10, digits_once=True, labels=False),
     "medium": Level((8, 8), 60, ["reading"]),
     "hard": Level((16, 16), 120, ["reading", "higher", "sum"]),
@@ -52,21 +56,25 @@ class Building(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    level: Literal["easy", "medium", "hard"]
+    level: Literal["password", "easy", "medium", "hard"]
     """What the clutter is like."""
     readings: dict[str, Reading]
     """Color of the room -> what its meter says; in the order of the walk."""
     question: Question
     about: list[str]
-    """The rooms that are asked about: one for ``reading``, else two."""
+    """The rooms that are asked about: none for ``password``, one for ``reading``, else two."""
+    password: str = ""
+    """Told at the door; none unless it is asked for."""
     clutter: int = 0
     """Seeds the rest of the reports."""
 
     @model_validator(mode="after")
     def _answerable(self) -> Self:
         asked = len(set(self.about) & self.readings.keys())
-        if not asked == len(self.about) == (1 if self.question == "reading" else 2):
+        if not asked == len(self.about) == ASKED[self.question]:
             raise ValueError(f"{self.question!r} cannot be asked about {self.about}")
+        if bool(self.password) != (self.question == "password"):
+            raise ValueError(f"password {self.password!r} does not go with {self.question!r}")
         values = [self.readings[room] for room in self.about]
         if self.question == "higher" and len(set(values)) < len(values):
             raise ValueError("neither reading is higher")
@@ -80,6 +88,8 @@ class Building(BaseModel):
     @property
     def answer(self) -> str:
         """What is right."""
+        if self.question == "password":
+            return self.password
         if self.question == "higher":
             return max(self.about, key=self.readings.__getitem__)
         return str(sum(self.readings[room] for room in self.about))
@@ -92,7 +102,7 @@ def tasks_of(level: str, split: str, seed: int) -> tuple[Task, ...]:
     for number in range(SIZES[split]):
         name = f"{level}/{split}/{number:05}"
         building = _building(level, split, Dice("inspection", seed, name))
-        made.append(Task(id=name, split=split, data=building.model_dump()))
+        made.append(Task(id=name, split=split, data=building.model_dump(exclude_defaults=True)))
     return tuple(made)
 
 
@@ -107,13 +117,16 @@ def _building(level: str, split: str, dice: Dice) -> Building:
             values = dice.some(range(10, 100), len(rooms))
         readings = dict(zip(rooms, values, strict=True))
         question = dice.pick(rung.questions)
+        password = dice.pick(PASSWORDS) if question == "password" else ""
+        told = password and split_of(f"{password} {rooms[0]}", 5) == split
         early = [
             room for room in rooms[:-LATEST] if split_of(f"{room} {readings[room]}", 5) == split
         ]
-        about = dice.some(early, 1 if question == "reading" else 2)
-        if len(about) == (1 if question == "reading" else 2):
-            data = {"readings": readings, "question": question, "about": about}
-            return Building.model_validate({**data, "level": level, "clutter": dice.below(10**9)})
+        about = dice.some(early, ASKED[question])
+        if told or 0 < len(about) == ASKED[question]:
+            asked = {"question": question, "about": about, "password": password}
+            made = {"level": level, "readings": readings, "clutter": dice.below(10**9)}
+            return Building.model_validate({**made, **asked})
 
 
 def _pairs(digits: Sequence[str]) -> list[int]:

@@ -22,12 +22,15 @@ from pydantic import ValidationError
 from agentgym.dice import SPLITS
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
-from agentgym_envs.inspection.building import LEVELS, Building, tasks_of
+from agentgym_envs.inspection.building import LEVELS, PASSWORDS, Building, tasks_of
 from agentgym_envs.inspection.reports import question, report
 
 PROMPT = """You inspect a building. The report of each room tells what its meter says, and is \
 shown once. After the last room you are asked about meters of earlier rooms. Write next to go on; \
 when you are asked, write answer and the number, or answer and the color of the room."""
+SHORT_PROMPT = (
+    "You inspect a building. Write next to go on, and answer with the password at the end."
+)
 _COMMAND = re.compile(r"\b(next)\b|\banswer[\s:]+(\w+)", re.IGNORECASE)
 
 
@@ -49,8 +52,9 @@ class Inspection(TextEnv):
         """Make the buildings.
 
         Args:
-            level: easy (4 or 5 rooms, reports of 30 words), medium (8 rooms, 60 words) or hard
-                (16 rooms, 120 words, questions about two rooms).
+            level: password (10 rooms, reports of 30 words, asked for what was told at the door),
+                easy (4 or 5 rooms, 30 words), medium (8 rooms, 60 words) or hard (16 rooms, 120
+                words, questions about two rooms).
             clutter: scales the length of the reports; 0 leaves nothing but the readings.
             seed: of the generated buildings.
             render_mode: ``ansi``: :meth:`render` gives the current text.
@@ -62,6 +66,8 @@ class Inspection(TextEnv):
         self.level, self.clutter, self.seed = level, clutter, seed
         self.render_mode = render_mode
         self._building: Building | None = None
+        if level == "password":
+            self.system_prompt = SHORT_PROMPT
         self._place = 0
         """0 is the door; then one number for each room, for the question, and for the end."""
 
@@ -127,6 +133,8 @@ class Inspection(TextEnv):
         building = self._now()
         if self._place <= len(building.rooms):
             return ["next"]
+        if building.question == "password":
+            return [f"answer {word}" for word in PASSWORDS]
         if building.question == "higher":
             return [f"answer {room}" for room in building.rooms]
         most = 99 * len(building.about)
@@ -145,7 +153,8 @@ class Inspection(TextEnv):
     def _text(self, building: Building) -> str:
         rooms = len(building.rooms)
         if self._place == 0:
-            return f"a building with {rooms} rooms. write next to go in"
+            told = f" the password is {building.password}." if building.password else ""
+            return f"a building with {rooms} rooms.{told} write next to go in"
         if self._place <= rooms:
             return report(building, self._place - 1, self.clutter)
         return question(building) if self._place == rooms + 1 else "thank you"

@@ -20,8 +20,10 @@ from agentgym.errors import BadInput
 from agentgym.policy import Prompt
 from agentgym.tool_calls import parse_tool_calls, write_tool_call
 from agentgym.tooling import ToolCall
+from agentgym_envs.inspection.building import PASSWORDS
 
 _FACT = re.compile(r"the meter of the (\w+) room says (\d+)")
+_PASSWORD = re.compile(r"the password is (\w+)")
 _NOTED = re.compile(r"(\w+) (\d+)")
 _NUMBER = re.compile(r"\[(\d+)\] ")
 
@@ -41,6 +43,9 @@ def remembering(prompt: Prompt, *, keep: int = 2, forgets: float = 0.0) -> str:
     known = dict(fact for text in summaries for fact in _NOTED.findall(text))
     told = [message["content"] for message in prompt.messages if message["role"] == "user"]
     known |= dict(fact for text in told for fact in _FACT.findall(text))
+    if "what was the password" in told[-1]:
+        visible = _PASSWORD.findall(" ".join(told))
+        return f"answer {random.Random(prompt.seed).choice(visible or PASSWORDS)}"
     if "no room is left" in told[-1]:
         return f"answer {_answer(told[-1], known, random.Random(prompt.seed))}"
     *old, _ = (text for text in told if _FACT.search(text) or text is told[-1])

@@ -53,6 +53,8 @@ def question(building: Building) -> str:
     """As it is put after the last room."""
     rooms = [f"the {room} room" for room in building.about]
     match building.question:
+        case "password":
+            asked = "what was the password?"
         case "reading":
             asked = f"what did the meter of {rooms[0]} say?"
         case "higher":
