@@ -43,7 +43,7 @@ ALGORITHMS = {
     "AEPO": ["--credit.name=aepo", "--rollouts.name=aepo", "--objective.name=aepo_clip"],
 }
 SETTINGS = {
-    "tools": list(ALGORITHMS),
+    "tools": ["GRPO", "ARPO", "AEPO"],
     "states": ["GRPO", "GiGPO"],
     "histories": ["GRPO", "GiGPO", "HGPO"],
     "overflow": ["full history", "memory"],
