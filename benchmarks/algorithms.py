@@ -81,7 +81,7 @@ def compare(setting: str, seed: int) -> None:
     """The arms of a setting, one after the other."""
     if setting == "overflow":
         # No episode fits, so none is rewarded and nothing can be learnt: a few steps show that.
-        train(setting, "full history", seed, "--steps=10")
+        train(setting, "full history", seed, "--steps=5", "--warm_start.demonstrations=100")
         train(setting, "memory", seed, *remembering(seed))
         return
     train(setting, "start", seed, "--steps=0", "--evaluation.tasks=2")
