@@ -45,7 +45,7 @@ ALGORITHMS = {
 SETTINGS = {
     "tools": ["GRPO", "ARPO", "AEPO"],
     "states": ["GRPO", "GiGPO"],
-    "histories": ["GRPO", "GiGPO", "HGPO"],
+    "histories": ["GRPO", "HGPO"],
     "overflow": ["full history", "memory"],
 }
 """Setting -> its arms; the first is what the others are compared with."""

@@ -1,11 +1,11 @@
 """How many tokens branching saves: groups of as many leaves, branched and played one by one.
 
     python benchmarks/branching.py
-    python benchmarks/branching.py --setting states
+    python benchmarks/branching.py --setting states --probability 0.1
 
-A model imitates demonstrations first, so that its entropies are those of a policy. Prints, for
-each way to gather a group, the leaves, the tokens that were sampled for them, and the tokens that
-the same leaves hold.
+A model imitates demonstrations first, unless there is one, so that its entropies are those of a
+policy. Prints, for each way to gather a group, the leaves, the tokens that were sampled for them,
+and the tokens that the same leaves hold.
 """
 
 from __future__ import annotations
@@ -49,27 +49,34 @@ def main() -> None:
     """Imitate, gather, count."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--setting", default="tools", help="a file of benchmarks/algorithms")
+    parser.add_argument("--model", type=Path, help="a folder of weights; default: imitate now")
+    parser.add_argument(
+        "--probability", type=float, default=0.5, help="to branch, at equal entropy"
+    )
     parser.add_argument("--tasks", type=int, default=16, help="groups of each way")
     parser.add_argument("--leaves", type=int, default=16, help="of each group")
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         short = [f"--run_dir={folder}", "--steps=0", "--evaluation.tasks=2"]
         config = load(SETTINGS / f"{arguments.setting}.toml", short)
-        agentgym.run(train, config)
+        if arguments.model is None:
+            agentgym.run(train, config)
+        model = arguments.model or Path(folder) / "start"
         shared = {
             "group_size": arguments.leaves,
             "sampling": config.rollouts.sampling,
             "limits": config.rollouts.limits,
         }
+        branching = shared | {"probability": arguments.probability}
         ways: dict[str, Rollouts] = {
             "one by one": Independent(**shared),
-            "ARPO, half of them initial": ARPO(**shared, initial=arguments.leaves // 2),
-            "ARPO, a quarter initial": ARPO(**shared, initial=arguments.leaves // 4),
-            "ARPO, an eighth initial": ARPO(**shared, initial=arguments.leaves // 8),
-            "AEPO": AEPO(**shared),
+            "ARPO, half of them initial": ARPO(**branching, initial=arguments.leaves // 2),
+            "ARPO, a quarter initial": ARPO(**branching, initial=arguments.leaves // 4),
+            "ARPO, an eighth initial": ARPO(**branching, initial=arguments.leaves // 8),
+            "AEPO": AEPO(**branching),
         }
         for name, way in ways.items():
-            groups = gathered(way, config, Path(folder) / "start", arguments.tasks)
+            groups = gathered(way, config, model, arguments.tasks)
             leaves = [leaf for group in groups for leaf in group.trajectories]
             sampled = sum(leaf.tokens for leaf in leaves)
             held = sum(len(step.ids) for leaf in leaves for step in leaf.steps)
