@@ -122,11 +122,20 @@ def curve(setting: str, arm: str, seed: int) -> tuple[list[float], list[float]]:
     return tokens, [won(file, setting) for file in files]
 
 
+def credit_share(setting: str, arm: str, seeds: range) -> float:
+    """Seconds that credit took, of all seconds of training steps."""
+    every = [
+        record for seed in seeds for record in read(run_of(setting, arm, seed) / "metrics.jsonl")
+    ]
+    steps = [record for record in every if "seconds/credit" in record]
+    return sum(r["seconds/credit"] for r in steps) / sum(r["seconds/step"] for r in steps)
+
+
 def show(setting: str, seeds: range) -> None:
     """Means over seeds with 95% intervals, and differences from the first arm, paired by seed."""
     arms = SETTINGS[setting]
     columns = (f"{kind}, {what}" for kind in KINDS for what in ("start", "end", f"- {arms[0]}"))
-    table = Table("", *columns, title=setting)
+    table = Table("", *columns, "credit's time", title=setting)
     for arm in arms:
         cells = []
         for kind in KINDS:
@@ -140,7 +149,7 @@ def show(setting: str, seeds: range) -> None:
                 {seed: end[1:] for seed, end in ends.items()},
             )
             cells.append("" if arm == arms[0] else str(difference))
-        table.add_row(arm, *cells)
+        table.add_row(arm, *cells, f"{credit_share(setting, arm, seeds):.2%}")
     Console(width=160).print(table)
 
 
