@@ -43,8 +43,8 @@ def everything(env):
     return [task for split in env.splits for task in env.tasks(split)]
 
 
-def town(tells=False, reminds=True, sights=0, **changes):
-    env = Errand("easy", tells=tells, reminds=reminds, sights=sights)
+def town(tells=False, **changes):
+    env = Errand("easy", tells=tells)
     env.reset(options={"task": Task(id="mine", split="train", data=TOWN | changes)})
     return env
 
@@ -148,21 +148,6 @@ def test_a_page_that_tells_is_the_whole_state():
     assert page(env, "go mill") == (after, True)
 
 
-def test_an_errand_told_once_is_told_at_the_start():
-    env = town(reminds=False)
-    assert env.render().startswith(f"{ERRAND}\n")
-    assert env.step("well")[0] == "at the inn, next to the mill"
-    assert env.step("go mill")[0] == "at the mill, next to the barn, the inn, the park"
-
-
-def test_sights_make_pages_long_and_are_the_same_at_each_visit():
-    env = town(sights=12)
-    first = env.render()
-    env.step("go mill")
-    assert env.step("go inn")[0] == first
-    assert len(first.split()) == len(town().render().split()) + 12 * 2 + 2
-
-
 @pytest.mark.parametrize(
     ("text", "command"),
     [
@@ -242,8 +227,6 @@ def test_bad_arguments_and_tasks_are_named():
         Errand("eassy")
     with pytest.raises(UnknownName, match="split"):
         Errand("easy").tasks("dev")
-    with pytest.raises(BadInput, match="sights is a number"):
-        Errand("easy", sights=-1)
     for changes in (
         {"start": "pier"},
         {"target": "barn"},

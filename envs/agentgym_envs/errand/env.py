@@ -7,7 +7,7 @@
     at the mill, next to the barn, the inn, the park
     > go barn
     ...
-    at the barn, next to the mill. here are drum, lamp, rope
+    at the barn, next to the mill. here are lamp, rope
     > take lamp
     > go mill ... go park
     at the park, next to the mill. something is wanted here
@@ -29,7 +29,7 @@ from pydantic import ValidationError
 from agentgym.dice import SPLITS
 from agentgym.env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
-from agentgym_envs.errand.towns import LEVELS, Town, scenery, tasks_of
+from agentgym_envs.errand.towns import LEVELS, Town, tasks_of
 
 PROMPT = """You run errands. Write go and a place that is next to you, take and the thing where \
 it is, and leave where it is wanted. Remember whether you have it."""
@@ -48,8 +48,6 @@ class Errand(TextEnv):
         level: str = "medium",
         *,
         tells: bool = False,
-        reminds: bool = True,
-        sights: int = 0,
         seed: int = 0,
         render_mode: str | None = "ansi",
     ) -> None:
@@ -57,24 +55,17 @@ class Errand(TextEnv):
 
         Args:
             level: easy (one town of 6 places for all tasks), medium (8 places) or hard (14).
-            tells: whether a page says what one has; with ``reminds`` it is then the whole state.
-            reminds: whether every page repeats the errand; else only the first one tells it.
-            sights: how many things without meaning a page describes: what makes it long.
+            tells: whether a page says what one has; then it is the whole state.
             seed: of the generated towns.
             render_mode: ``ansi``: :meth:`render` gives the current page.
         """
         if level not in LEVELS:
             raise UnknownName("level", level, LEVELS)
-        if sights < 0:
-            raise BadInput(f"sights is a number of things, 0 or more, not {sights}")
-        self.level, self.tells, self.reminds, self.sights = level, tells, reminds, sights
-        self.seed, self.render_mode = seed, render_mode
+        self.level, self.tells, self.seed, self.render_mode = level, tells, seed, render_mode
         self._town: Town | None = None
         self._place = ""
         self._carried = ""
         """The thing that one has."""
-        self._walked = False
-        """Whether the first page is behind."""
         self._over = True
 
     def fork(self) -> Self:
@@ -99,14 +90,13 @@ class Errand(TextEnv):
             self._town = Town.model_validate(task.data)
         except ValidationError as error:
             raise BadInput(f"task {task.id!r} has no town in its data: {error}") from error
-        self._place, self._carried, self._walked, self._over = self._town.start, "", False, False
+        self._place, self._carried, self._over = self._town.start, "", False
         return self._page(self._town), {"task": task.id}
 
     def step(self, action: str) -> StepResult:
         """Do the last command in the action; an impossible one leaves everything as it is."""
         town = self._now()
         command = find_command(action)
-        self._walked = True
         if command not in self.actions():
             return self._page(town), 0.0, False, False, {"valid": False}
         match command.split():
@@ -158,18 +148,16 @@ class Errand(TextEnv):
         return self._town
 
     def _page(self, town: Town) -> str:
-        errand = f"bring the {town.thing} from the {town.source} to the {town.target}\n"
-        told = errand if self.reminds or not self._walked else ""
+        errand = f"bring the {town.thing} from the {town.source} to the {town.target}"
         if self._over:
-            return f"{told}done"
+            return f"{errand}\ndone"
         has = f" carrying the {self._carried}" if self.tells and self._carried else ""
-        around = f" with {scenery(self._place, self.sights)} around" if self.sights else ""
         nearby = ", ".join(f"the {place}" for place in town.ways[self._place])
         role = {
             town.source: f". here are {', '.join(town.offered)}",
             town.target: ". something is wanted here",
         }.get(self._place, "")
-        return f"{told}at the {self._place}{has}{around}, next to {nearby}{role}"
+        return f"{errand}\nat the {self._place}{has}, next to {nearby}{role}"
 
 
 def find_command(action: str) -> str:

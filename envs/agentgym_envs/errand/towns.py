@@ -20,9 +20,6 @@ THINGS = (
     *("basket", "bell", "book", "broom", "clock", "drum", "flute", "hammer"),
     *("kettle", "lamp", "map", "mirror", "rope", "shovel", "vase", "violin"),
 )
-
-LOOKS = ("old", "new", "red", "green", "tall", "wide", "quiet", "busy", "bright", "dusty")
-SIGHTS = ("wall", "door", "roof", "bench", "tree", "cart", "fence", "lantern", "stair", "window")
 OFFERED = 2
 """Things that can be had in a town."""
 
@@ -118,9 +115,3 @@ def _ways(level: Level, dice: Dice) -> dict[str, list[str]]:
     pairs += dice.some(across, level.shortcuts)
     both = [*pairs, *((b, a) for a, b in pairs)]
     return {place: dice.some([b for a, b in both if a == place], len(places)) for place in places}
-
-
-def scenery(place: str, sights: int) -> str:
-    """What there is to see at a place and matters to nobody, always the same."""
-    dice = Dice("scenery", place)
-    return ", ".join(f"{dice.pick(LOOKS)} {dice.pick(SIGHTS)}" for _ in range(sights))
