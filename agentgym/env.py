@@ -155,3 +155,28 @@ class TextEnv(gymnasium.Env[str, str]):
             self.step, action, abandon_on_cancel=True
         )
         return observation, float(reward), terminated, truncated, info
+
+
+class InstantEnv(TextEnv):
+    """Base of environments that answer in microseconds, from objects that never change in place.
+
+    A thread would cost more than their steps, and a copy may share what it holds.
+    """
+
+    def fork(self) -> Self:
+        """A copy that shares what never changes in place."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._np_random = copy.deepcopy(self._np_random)
+        return twin
+
+    async def areset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """``reset`` on the event loop."""
+        return self.reset(seed=seed, options=options)
+
+    async def astep(self, action: str) -> StepResult:
+        """``step`` on the event loop."""
+        observation, reward, terminated, truncated, info = self.step(action)
+        return observation, float(reward), terminated, truncated, info

@@ -19,15 +19,14 @@ their pasts are alike, the "context inconsistency" of HGPO (arXiv 2602.22817, se
 observation is the anchor state on purpose.
 """
 
-import copy
 import re
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from pydantic import ValidationError
 
 from agentgym.dice import SPLITS
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.errand.towns import LEVELS, Town, tasks_of
 
@@ -36,7 +35,7 @@ it is, and leave where it is wanted. Remember whether you have it."""
 _COMMAND = re.compile(r"\b(go|take)\s+(?:to\s+)?(?:the\s+)?(\w+)|\bleave\b", re.IGNORECASE)
 
 
-class Errand(TextEnv):
+class Errand(InstantEnv):
     """Walk, take, walk, leave. The reward is 1, and the episode over, with the thing in place."""
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
@@ -67,13 +66,6 @@ class Errand(TextEnv):
         self._carried = ""
         """The thing that one has."""
         self._over = True
-
-    def fork(self) -> Self:
-        """A copy that shares what never changes in place."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._np_random = copy.deepcopy(self._np_random)
-        return twin
 
     def tasks(self, split: str) -> Sequence[Task]:
         """The tasks of ``train``, ``valid`` or ``test``."""
@@ -108,16 +100,6 @@ class Errand(TextEnv):
                 self._over = True
         info = {"valid": True, "success": True} if self._over else {"valid": True}
         return self._page(town), float(self._over), self._over, False, info
-
-    async def areset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        """``reset`` at once: it takes microseconds, and a thread would cost more."""
-        return self.reset(seed=seed, options=options)
-
-    async def astep(self, action: str) -> StepResult:
-        """``step`` at once: it takes microseconds, and a thread would cost more."""
-        return self.step(action)
 
     def render(self) -> Any:
         """The current page; None without a render mode or before ``reset``."""

@@ -12,14 +12,13 @@ Its tasks have the shape of those of "ALFWorld: Aligning Text and Embodied Envir
 Interactive Learning" (Shridhar et al., 2021). It is not ALFWorld: houses, words and rules are ours.
 """
 
-import copy
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from pydantic import ValidationError
 
 from agentgym.dice import SPLITS
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.household import expert, talk
 from agentgym_envs.household.command import PROMPT, SHORT_PROMPT, Command, find_command
@@ -30,7 +29,7 @@ from agentgym_envs.household.possible import possible_commands
 HOW = "write one action, such as go to"
 
 
-class Household(TextEnv):
+class Household(InstantEnv):
     """Tidy up. The reward is 1, and the episode over, as soon as the house is as wanted."""
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
@@ -73,13 +72,6 @@ class Household(TextEnv):
         self._hurried = False
         self._over = True
 
-    def fork(self) -> Self:
-        """A copy that shares what never changes in place."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._np_random = copy.deepcopy(self._np_random)
-        return twin
-
     def tasks(self, split: str) -> Sequence[Task]:
         """The tasks of ``train``, ``valid`` or ``test``."""
         return tasks_of(self.level, split, self.seed)
@@ -119,16 +111,6 @@ class Household(TextEnv):
         told = command.verb != "go" or not problem.open_plan  # else it is all in sight anyway
         story = talk.story(self._house, command) if told else ""
         return self._tell(story), float(success), self._over, False, info
-
-    async def areset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        """``reset`` at once: it takes microseconds, and a thread would cost more."""
-        return self.reset(seed=seed, options=options)
-
-    async def astep(self, action: str) -> StepResult:
-        """``step`` at once: it takes microseconds, and a thread would cost more."""
-        return self.step(action)
 
     def render(self) -> Any:
         """The last observation; None without a render mode or before ``reset``."""

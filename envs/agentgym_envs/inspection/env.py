@@ -11,16 +11,15 @@ Reports are long, come once and cannot be had again. Who sees the whole history 
 it; who sees the end of it cannot know; who keeps notes needs little and knows.
 """
 
-import copy
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from pydantic import ValidationError
 
 from agentgym.dice import SPLITS
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.inspection.building import LEVELS, PASSWORDS, Building, tasks_of
 from agentgym_envs.inspection.reports import question, report
@@ -34,7 +33,7 @@ SHORT_PROMPT = (
 _COMMAND = re.compile(r"\b(next)\b|\banswer[\s:]+(\w+)", re.IGNORECASE)
 
 
-class Inspection(TextEnv):
+class Inspection(InstantEnv):
     """Walk and remember. The reward is 1 for the right answer, which ends the episode as any."""
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
@@ -71,13 +70,6 @@ class Inspection(TextEnv):
         self._place = 0
         """0 is the door; then one number for each room, for the question, and for the end."""
 
-    def fork(self) -> Self:
-        """A copy that shares what never changes in place."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._np_random = copy.deepcopy(self._np_random)
-        return twin
-
     def tasks(self, split: str) -> Sequence[Task]:
         """The tasks of ``train``, ``valid`` or ``test``."""
         if split not in SPLITS:
@@ -109,16 +101,6 @@ class Inspection(TextEnv):
         right = asked and command == building.answer
         info = {"valid": True, "success": right} if asked else {"valid": True}
         return self._text(building), float(right), asked, False, info
-
-    async def areset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        """``reset`` at once: it takes microseconds, and a thread would cost more."""
-        return self.reset(seed=seed, options=options)
-
-    async def astep(self, action: str) -> StepResult:
-        """``step`` at once: it takes microseconds, and a thread would cost more."""
-        return self.step(action)
 
     def render(self) -> Any:
         """The current text; None without a render mode or before ``reset``."""

@@ -17,14 +17,13 @@ The actions are those of the browser environments; there is no browser, and a st
 microseconds.
 """
 
-import copy
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from pydantic import ValidationError
 
 from agentgym.dice import SPLITS
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.plaingui import expert
 from agentgym_envs.plaingui.command import FULL_PROMPT, SHORT_PROMPT, find_command
@@ -39,7 +38,7 @@ from agentgym_envs.plaingui.widgets import Widget, tree_text
 GOODBYE = "the session has ended"
 
 
-class PlainGUI(TextEnv):
+class PlainGUI(InstantEnv):
     """Use programs through their widgets. The reward, 0 or 1, comes with ``answer``."""
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
@@ -81,13 +80,6 @@ class PlainGUI(TextEnv):
         self._hurried = False
         self._over = True
 
-    def fork(self) -> Self:
-        """A copy that shares what never changes in place."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._np_random = copy.deepcopy(self._np_random)
-        return twin
-
     def tasks(self, split: str) -> Sequence[Task]:
         """The tasks of ``train``, ``valid`` or ``test``."""
         return tasks_of(self.level, split, self.seed)
@@ -125,16 +117,6 @@ class PlainGUI(TextEnv):
             return self._refuse(outcome)
         self._show(outcome)
         return self._text(), 0.0, False, False, {"valid": True}
-
-    async def areset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        """``reset`` at once: it takes microseconds, and a thread would cost more."""
-        return self.reset(seed=seed, options=options)
-
-    async def astep(self, action: str) -> StepResult:
-        """``step`` at once: it takes microseconds, and a thread would cost more."""
-        return self.step(action)
 
     def render(self) -> Any:
         """The text of the screen; None without a render mode or before ``reset``."""

@@ -12,15 +12,14 @@
 A classic of 1982 (Thinking Rabbit). Signs are the usual ones; rows and columns count from 1.
 """
 
-import copy
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import gymnasium
 
 from agentgym.dice import SPLITS
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.sokoban.board import MOVES, Board, parse
 from agentgym_envs.sokoban.rooms import LEVELS, Rooms, task_named
@@ -34,7 +33,7 @@ Places are (row, column), from the top left. Write one of up, down, left, right,
 _MOVE = re.compile(r"\b(up|down|left|right)\b", re.IGNORECASE)
 
 
-class Sokoban(TextEnv):
+class Sokoban(InstantEnv):
     """Push boxes. The reward is 1, and the episode over, when every box is on a target."""
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
@@ -58,13 +57,6 @@ class Sokoban(TextEnv):
         self.render_mode = render_mode
         self._board: Board | None = None
         self._plan: tuple[str, ...] = ()
-
-    def fork(self) -> Self:
-        """A copy that shares what never changes in place."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._np_random = copy.deepcopy(self._np_random)
-        return twin
 
     def tasks(self, split: str) -> Sequence[Task]:
         """The tasks of ``train``, ``valid`` or ``test``; each is made when it is looked at."""
@@ -110,16 +102,6 @@ class Sokoban(TextEnv):
         if after.solved:
             info["success"] = True
         return board_text(after), float(after.solved), after.solved, False, info
-
-    async def areset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        """``reset`` at once: it takes microseconds, and a thread would cost more."""
-        return self.reset(seed=seed, options=options)
-
-    async def astep(self, action: str) -> StepResult:
-        """``step`` at once: it takes microseconds, and a thread would cost more."""
-        return self.step(action)
 
     def render(self) -> Any:
         """The board's text; None without a render mode or before ``reset``."""

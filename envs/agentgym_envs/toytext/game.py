@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Self
 
 import gymnasium
 
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver
 
 SPLITS = ("train", "valid", "test")
 
 
-class ToyText(TextEnv):
+class ToyText(InstantEnv):
     """Subclasses write ``tasks``, :meth:`begin`, :meth:`tell`, and at need the rest."""
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
@@ -80,16 +80,6 @@ class ToyText(TextEnv):
         if self._over:
             info["success"] = self.won(float(reward))
         return self.tell(), float(reward), self._over, False, info
-
-    async def areset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        """``reset`` at once: it takes microseconds, and a thread would cost more."""
-        return self.reset(seed=seed, options=options)
-
-    async def astep(self, action: str) -> StepResult:
-        """``step`` at once: it takes microseconds, and a thread would cost more."""
-        return self.step(action)
 
     def render(self) -> Any:
         """The state in words; None without a render mode or before ``reset``."""

@@ -27,7 +27,7 @@ from typing import Any, Self
 import gymnasium
 from pydantic import ValidationError
 
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.webshop import expert, pages
 from agentgym_envs.webshop.command import FULL_PROMPT, SHORT_PROMPT, find_command
@@ -38,7 +38,7 @@ from agentgym_envs.webshop.search import clean
 from agentgym_envs.webshop.shop import Shop, Source, open_shop
 
 
-class WebShop(TextEnv):
+class WebShop(InstantEnv):
     """Search, read, choose and buy. The reward comes with the purchase, from 0 to 1."""
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own idiom
@@ -156,16 +156,6 @@ class WebShop(TextEnv):
         )
         info |= {"success": verdict.score == 1.0, **asdict(verdict)}
         return self._text(target, goal), verdict.score, True, False, info
-
-    async def areset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        """``reset`` at once: it takes microseconds, and a thread would cost more."""
-        return self.reset(seed=seed, options=options)
-
-    async def astep(self, action: str) -> StepResult:
-        """``step`` at once: it takes microseconds, and a thread would cost more."""
-        return self.step(action)
 
     def render(self) -> Any:
         """The text of the current page; None without a render mode or before ``reset``."""
