@@ -4,9 +4,9 @@
     python benchmarks/algorithms.py --only tools --seeds 5
 
 A setting is a file of benchmarks/algorithms; its first comment says what it is for. Each seed
-imitates flawed demonstrations once, and all algorithms go on from those weights; under different
-contexts a model sees different prompts, so there each arm imitates on its own. Runs that are there
-already are not made again. Prints a table for each setting and draws docs/algorithms.png.
+imitates flawed demonstrations once, and all algorithms go on from those weights; under memory as
+action a model sees other prompts, so that arm imitates on its own. Runs that are there already are
+not made again. Prints a table for each setting and draws docs/algorithms.png.
 """
 
 import argparse
@@ -42,10 +42,11 @@ ALGORITHMS = {
     "ARPO": ["--credit.name=grpo", "--rollouts.name=arpo", "--rollouts.initial=4"],
     "AEPO": ["--credit.name=aepo", "--rollouts.name=aepo", "--objective.name=aepo_clip"],
 }
+MEMORY = ["--context.name=memory", "--context.instructions=", '--context.offers=["prune"]']
 SETTINGS = {
-    "tools": ["GRPO", "ARPO", "AEPO"],
+    "tools": ["GRPO", "GiGPO", "HGPO", "ARPO", "AEPO", "memory"],
     "states": ["GRPO", "GiGPO"],
-    "histories": ["GRPO", "HGPO"],
+    "histories": ["GRPO", "GiGPO", "HGPO"],
     "overflow": ["full history", "memory"],
 }
 """Setting -> its arms; the first is what the others are compared with."""
@@ -82,23 +83,23 @@ def compare(setting: str, seed: int) -> None:
     if setting == "overflow":
         # No episode fits, so none is rewarded and nothing can be learnt: a few steps show that.
         train(setting, "full history", seed, "--steps=5", "--warm_start.demonstrations=100")
-        train(setting, "memory", seed, *remembering(seed))
+        train(setting, "memory", seed, *MEMORY, *tidied(seed))
         return
     train(setting, "start", seed, "--steps=0", "--evaluation.tasks=2")
     begin = f"--model.path={run_of(setting, 'start', seed) / 'start'}"
     for arm in SETTINGS[setting]:
-        train(setting, arm, seed, begin, "--warm_start.demonstrations=0", *ALGORITHMS[arm])
+        if arm == "memory":
+            train(setting, arm, seed, *MEMORY)
+        else:
+            train(setting, arm, seed, begin, "--warm_start.demonstrations=0", *ALGORITHMS[arm])
 
 
-def remembering(seed: int) -> list[str]:
-    """Memory as action, and its demonstrations in a file."""
+def tidied(seed: int) -> list[str]:
+    """Demonstrations in which the context is pruned, in a file."""
     file = RUNS / f"overflow/demonstrations-{seed}.jsonl"
     if not file.exists():
         tidying.write(file, load(CONFIGS / "overflow.toml", [f"--seed={seed}"]))
-    return [
-        *("--context.name=memory", "--context.instructions=", '--context.offers=["prune"]'),
-        *(f'--warm_start.trajectories=["{file}"]', "--warm_start.demonstrations=0"),
-    ]
+    return [f'--warm_start.trajectories=["{file}"]', "--warm_start.demonstrations=0"]
 
 
 def won(file: Path, setting: str) -> float:
