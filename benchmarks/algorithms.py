@@ -44,8 +44,8 @@ ALGORITHMS = {
 }
 MEMORY = ["--context.name=memory", "--context.instructions=", '--context.offers=["prune"]']
 SETTINGS = {
-    "tools": ["GRPO", "GiGPO", "HGPO", "ARPO", "AEPO", "memory"],
-    "states": ["GRPO", "GiGPO"],
+    "states": ["GRPO", "GiGPO", "HGPO", "ARPO", "AEPO", "memory"],
+    "tools": ["GRPO", "ARPO", "AEPO"],
     "histories": ["GRPO", "GiGPO", "HGPO"],
     "overflow": ["full history", "memory"],
 }
