@@ -13,6 +13,7 @@ Messages say what was wrong, what exists, and what to do next.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any, get_args
 
 
 class AgentGymError(Exception):
@@ -31,6 +32,16 @@ class UnknownName(AgentGymError, LookupError):
             shown = ", ".join(known[:20]) or "none"
             exists = f"known: {shown}{', ...' if len(known) > 20 else ''}."
         super().__init__(f"no {kind} {name!r}; {exists}{' ' + hint if hint else ''}")
+
+
+def option(kind: str, name: str, literal: Any) -> None:
+    """Refuse a ``name`` that is none of the ``literal``'s.
+
+    Raises:
+        UnknownName: it is none.
+    """
+    if name not in get_args(literal):
+        raise UnknownName(kind, name, get_args(literal))
 
 
 class BadInput(AgentGymError, ValueError):

@@ -44,7 +44,7 @@ def test_no_sign_is_ever_turned(tokens, weight, rng):
 def test_a_very_sure_token_is_left_alone_and_not_turned_around():
     """One sure token among 99 has z = -9.9; unclamped its factor would be -.98."""
     entropy = [0.0] + [1.0] * 99
-    factor = entropy_factor(entropy, [100], 0.2)
+    factor = entropy_factor(np.array(entropy), 0.2)
     assert factor[0] == 0.0
     assert factor[1:] == pytest.approx([1 + 0.2 * 0.1] * 99, abs=1e-6)
 
@@ -84,7 +84,9 @@ def test_one_token_alone_keeps_its_advantage():
 
 
 def test_an_entropy_for_each_sampled_token_is_needed():
-    with pytest.raises(BadInput, match="entropy has 3 entries for 4 sampled tokens"):
+    with pytest.raises(
+        BadInput, match=r"entropy has shape \(3,\); it needs \(4,\), one for each sampled token"
+    ):
         aepo(*COLUMNS, ENTROPY[:3])
     with pytest.raises(BadInput, match=r"entropy\[3\] is nan"):
         aepo(*COLUMNS, [0.1, 0.1, 0.1, np.nan])

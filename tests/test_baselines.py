@@ -206,7 +206,7 @@ def test_remax_is_exactly_zero_where_both_episodes_earned_the_same():
 
 
 def test_remax_without_a_greedy_episode_says_whose_is_missing():
-    with pytest.raises(BadInput, match=r"greedy\[1\] is nan.*'h' has none"):
+    with pytest.raises(BadInput, match="greedy episode.*'h' has none"):
         remax("gh", "ab", [1.0, 1.0], [0.0, np.nan])
     assert ReMax.needs == {"greedy"}
 
@@ -309,6 +309,9 @@ def test_an_agent_that_acts_often_may_count_once_for_each_episode():
     assert dr_mas(*data, **options) == pytest.approx([0.25] * 3 + [-0.75])
     once = dr_mas(*data, **options, statistics="trajectories")
     assert once.tolist() == [0.5, 0.5, 0.5, -0.5]
+    valid = [True, True, False, True]  # a scores 1, 1, .9
+    once = dr_mas(*data, valid, **options, statistics="trajectories")
+    assert once == pytest.approx([29 / 60] * 3 + [-29 / 60])
 
 
 def test_an_agents_penalty_is_its_own():
@@ -334,7 +337,7 @@ def test_the_verdict_reaches_every_turn():
 def test_the_parts_pass_on_their_columns_and_settings():
     rng = np.random.default_rng(0)
     n, group, trajectory = 24, ["g"] * 12 + ["h"] * 12, [i // 3 for i in range(24)]
-    reward, greedy, valid = rng.random(n), rng.random(n), rng.random(n) < 0.7
+    reward, greedy, valid = rng.random(n), [0.3] * 12 + [0.6] * 12, rng.random(n) < 0.7
     role = ["plan", "act", "act"] * 8
     parts = {"one": rng.random(n), "two": rng.random(n)}
     tokens = rng.integers(1, 4, n)

@@ -14,8 +14,8 @@ from agentgym.credit import Steps
 from agentgym.errors import BadInput, UnknownName
 from agentgym.parts import part_class
 from agentgym.trajectory import Step, StopReason, Task, Trajectory
+from agentgym_trainers.credit.columns import codes
 from agentgym_trainers.credit.gigpo import GiGPO, discounted_returns, gigpo, similar_anchors
-from agentgym_trainers.credit.groups import codes
 from agentgym_trainers.credit.grpo import GRPO, grpo
 
 # The published example: A visits s0, s1 and wins; B visits s0, s0, s1 and does not.
@@ -260,7 +260,7 @@ def test_anchors_are_the_same_exactly_when_their_content_is(one, same, other):
 
 
 def test_an_anchor_that_cannot_be_compared_is_refused():
-    with pytest.raises(BadInput, match="a set cannot identify a state"):
+    with pytest.raises(BadInput, match="a set identifies no state"):
         codes([{1, 2}])
 
 

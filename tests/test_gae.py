@@ -139,7 +139,9 @@ def test_whitening_is_of_the_batch(credit, size):
 
 
 def test_a_value_for_each_sampled_token_is_needed():
-    with pytest.raises(BadInput, match="values has 0 entries for 4 sampled tokens"):
+    with pytest.raises(
+        BadInput, match=r"values has shape \(0,\); it needs \(4,\), one for each sampled token"
+    ):
         gae(*COLUMNS, [])
     with pytest.raises(BadInput, match="step 2 sampled no tokens"):
         turn_gae(*COLUMNS[:3], [2, 1, 0], VALUES[:3])

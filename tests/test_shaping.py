@@ -18,7 +18,7 @@ from agentgym_trainers.credit.grpo import grpo
 from agentgym_trainers.shaping.context_limit import ContextLimit, context_limit
 from agentgym_trainers.shaping.otc import OTCGRPO, OTCPPO, otc_grpo, otc_ppo
 from agentgym_trainers.shaping.overlong import Overlong, overlong
-from agentgym_trainers.shaping.shaping import episode_sum, on_last_step
+from agentgym_trainers.shaping.shaping import on_last_step
 
 
 def played(name, rewards, *, success=True, tokens=2, stop=StopReason.TERMINATED, group="g"):
@@ -46,20 +46,21 @@ def shaped(shaping, *records):
 def test_episodes_are_told_apart_by_group_and_name_in_any_order():
     """Two episodes named a, their steps between each other's."""
     group, trajectory = "ghgh", "aaaa"
-    assert episode_sum(group, trajectory, [1, 10, 2, 20]).tolist() == [3, 30, 3, 30]
+    found = overlong(group, trajectory, [1, 10, 2, 20], max_tokens=30, buffer=27)
+    assert found.tolist() == [0, -1, 0, -1]
     assert on_last_step(group, trajectory, [5, 6, 7, 8]).tolist() == [0, 0, 7, 8]
 
 
 def test_no_steps_have_no_sums():
-    assert episode_sum([], [], []).shape == on_last_step([], [], []).shape == (0,)
+    assert on_last_step([], [], []).shape == (0,)
     assert otc_grpo([], [], [], []).shape == otc_ppo([], [], [], []).shape == (0,)
     assert overlong([], [], []).shape == context_limit([]).shape == (0,)
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
 def test_what_is_not_a_number_is_refused(broken):
-    with pytest.raises(BadInput, match=r"\[1\] is"):
-        episode_sum("gg", "ab", [0.0, broken])
+    with pytest.raises(BadInput, match=r"calls\[1\] is"):
+        otc_ppo("gg", "ab", [True, True], [0.0, broken])
     with pytest.raises(BadInput, match=r"\[1\] is"):
         on_last_step("gg", "ab", [0.0, broken])
 

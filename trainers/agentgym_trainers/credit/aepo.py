@@ -20,23 +20,22 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
+from agentgym_trainers.credit.columns import counts, finite
 from agentgym_trainers.credit.groups import Normalise, whiten
 from agentgym_trainers.credit.grpo import Statistics, grpo
-from agentgym_trainers.credit.sequences import of_tokens
 
 
-def entropy_factor(entropy: ArrayLike, tokens: ArrayLike, weight: float) -> Floats:
+def entropy_factor(entropy: Floats, weight: float) -> Floats:
     """max(0, 1 + weight * z) of each sampled token; 1 where all entropies are the same.
 
     Args:
         entropy: in nats, shape (T,).
-        tokens: how many tokens each step sampled, shape (N,).
         weight: a.
 
     Returns:
         shape (T,).
     """
-    return np.maximum(0.0, 1 + weight * whiten(of_tokens("entropy", entropy, tokens)))
+    return np.maximum(0.0, 1 + weight * whiten(entropy))
 
 
 def aepo(
@@ -65,8 +64,9 @@ def aepo(
         shape (T,), float64.
     """
     advantages = grpo(group, trajectory, reward, normalise=normalise, statistics=statistics)
-    sampled = np.asarray(tokens, dtype=np.int64)
-    return np.repeat(advantages, sampled) * entropy_factor(entropy, sampled, entropy_weight)
+    sampled = counts("tokens", tokens, len(advantages))
+    wavering = finite("entropy", entropy, int(sampled.sum()), "sampled token")
+    return np.repeat(advantages, sampled) * entropy_factor(wavering, entropy_weight)
 
 
 class AEPO(Credit):

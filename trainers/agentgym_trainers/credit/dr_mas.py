@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
+from agentgym.errors import option
+from agentgym_trainers.credit.columns import codes, finite, flags
 from agentgym_trainers.credit.groups import (
     Normalise,
     centre,
-    codes,
     episode_sums,
-    finite,
     first_steps,
 )
 from agentgym_trainers.credit.grpo import Statistics
@@ -51,19 +51,24 @@ def dr_mas(
     Args:
         group, trajectory, reward, valid, normalise, invalid_penalty: as in :func:`grpo`.
         role: which agent took each step.
-        statistics: ``steps`` counts each step of an agent, as published; ``trajectories`` counts
-            each episode once for each of its agents, by the score of the agent's first step.
+        statistics: ``steps`` counts each step of an agent, as published; ``trajectories`` gives
+            all steps of an agent in an episode the mean of their scores, which counts once.
         raw_singletons: what counts once for its agent and group keeps its score, as published.
 
     Returns:
         shape (N,), float64; exactly 0 for an agent whose scores in the group are all the same.
     """
+    option("statistics", statistics, Statistics)
     episode, agent = codes(group, trajectory), codes(group, role)
-    score = episode_sums(episode, finite("reward", reward))
+    score = episode_sums(episode, finite("reward", reward, len(episode)))
     if valid is not None:
-        score = score - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
-    once = first_steps(codes(group, trajectory, role)) if statistics == "trajectories" else None
-    return centre(score, agent, normalise, counted=once, singleton_is_zero=not raw_singletons)
+        score = score - invalid_penalty * ~flags("valid", valid, len(episode))
+    counted = None
+    if statistics == "trajectories":
+        part = codes(group, trajectory, role)
+        score = episode_sums(part, score) / np.bincount(part)[part]
+        counted = first_steps(part)
+    return centre(score, agent, normalise, counted=counted, singleton_is_zero=not raw_singletons)
 
 
 class DrMAS(Credit):

@@ -21,14 +21,13 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import ActorCritic, Floats, Integers, Steps
-from agentgym_trainers.credit.groups import codes, finite
+from agentgym_trainers.credit.columns import codes, counts, finite
 from agentgym_trainers.credit.groups import whiten as whitened
 from agentgym_trainers.credit.sequences import (
     before,
     discounted,
     first_tokens,
     last_tokens,
-    of_tokens,
 )
 
 
@@ -68,12 +67,12 @@ def gae(
         shape (T,), float64. ``gae(..., whiten=False) + values`` is what the critic is trained
         towards: :func:`gae_returns`.
     """
-    sampled = np.asarray(tokens, dtype=np.int64)
-    critic = of_tokens("values", values, sampled)
+    episode = codes(group, trajectory)
+    sampled = counts("tokens", tokens, len(episode))
+    critic = finite("values", values, int(sampled.sum()), "sampled token")
     rewards = np.zeros(len(critic))
-    rewards[last_tokens(sampled)] = finite("reward", reward)
-    episode = np.repeat(codes(group, trajectory), sampled)
-    advantages = estimate(episode, rewards, critic, gamma, lam)
+    rewards[last_tokens(sampled)] = finite("reward", reward, len(episode))
+    advantages = estimate(np.repeat(episode, sampled), rewards, critic, gamma, lam)
     return whitened(advantages) if whiten else advantages
 
 
@@ -96,9 +95,11 @@ def turn_gae(
     Returns:
         shape (N,), float64, whitened over steps.
     """
-    critic = of_tokens("values", values, tokens)[first_tokens(tokens)]
     episode = codes(group, trajectory)
-    advantages = estimate(episode, finite("reward", reward), critic, gamma, lam)
+    sampled = counts("tokens", tokens, len(episode))
+    critic = finite("values", values, int(sampled.sum()), "sampled token")[first_tokens(sampled)]
+    rewards = finite("reward", reward, len(episode))
+    advantages = estimate(episode, rewards, critic, gamma, lam)
     return whitened(advantages) if whiten else advantages
 
 
@@ -135,7 +136,8 @@ def turn_gae_returns(
     advantages = turn_gae(
         group, trajectory, reward, tokens, values, gamma=gamma, lam=lam, whiten=False
     )
-    starts, critic = first_tokens(tokens), np.asarray(values, dtype=np.float64)
+    critic = np.asarray(values, dtype=np.float64)
+    starts = first_tokens(np.asarray(tokens, dtype=np.int64))
     returns = np.full(len(critic), np.nan)
     returns[starts] = advantages + critic[starts]
     return returns

@@ -18,7 +18,8 @@ from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
 from agentgym.errors import BadInput
-from agentgym_trainers.credit.groups import centre, codes, episode_sums, finite, first_steps
+from agentgym_trainers.credit.columns import codes, finite
+from agentgym_trainers.credit.groups import centre, episode_sums, first_steps
 
 
 def gdpo(
@@ -57,9 +58,9 @@ def gdpo(
         if name not in parts:
             known = ", ".join(sorted(parts)) or "none"
             raise BadInput(f"weights name {name!r}, which is no part of the reward; known: {known}")
-        part = np.asarray(parts[name], dtype=np.float64)
-        has = ~np.isnan(episode_sums(episode, part))
-        part = finite(name, np.where(np.isnan(part), 0.0, part))
+        raw = np.asarray(parts[name], dtype=np.float64)
+        part = finite(name, np.where(np.isnan(raw), 0.0, raw), len(of))
+        has = ~np.isnan(episode_sums(episode, raw))
         z = centre(
             episode_sums(episode, part),
             of,

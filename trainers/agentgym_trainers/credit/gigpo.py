@@ -19,7 +19,8 @@ from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Integers, Steps
 from agentgym.errors import BadInput
-from agentgym_trainers.credit.groups import Normalise, centre, codes, finite
+from agentgym_trainers.credit.columns import codes, finite, flags
+from agentgym_trainers.credit.groups import Normalise, centre
 from agentgym_trainers.credit.grpo import Statistics, grpo
 from agentgym_trainers.credit.sequences import discounted
 
@@ -28,7 +29,8 @@ def discounted_returns(
     trajectory: Sequence[Hashable] | Integers, reward: ArrayLike, gamma: float
 ) -> Floats:
     """R_t = r_t + gamma * R_{t+1} along each trajectory; steps in time order, shape (N,)."""
-    return discounted(codes(trajectory), finite("reward", reward), gamma)
+    episode = codes(trajectory)
+    return discounted(episode, finite("reward", reward, len(episode)), gamma)
 
 
 def similar_anchors(
@@ -45,10 +47,10 @@ def similar_anchors(
     """
     if not 0 < similarity < 1:
         raise BadInput(f"similarity is {similarity}; it must lie strictly between 0 and 1")
-    clusters: dict[Hashable, list[tuple[str, int]]] = {}
-    numbers = np.zeros(len(anchor), dtype=np.int64)
+    clusters: dict[int, list[tuple[str, int]]] = {}
+    numbers = np.zeros(len(codes(group, anchor)), dtype=np.int64)
     opened = 0
-    for i, (g, text) in enumerate(zip(group, anchor, strict=True)):
+    for i, (g, text) in enumerate(zip(codes(group).tolist(), anchor, strict=True)):
         if not isinstance(text, str):
             raise BadInput(f"anchor[{i}] is {type(text).__name__}; similarity compares texts only")
         for first, number in clusters.setdefault(g, []):
@@ -83,7 +85,8 @@ def gigpo(
 
     Args:
         group, trajectory, reward, valid, normalise, statistics: as in :func:`grpo`.
-        anchor: identity of the state in which each step was taken; any hashable values.
+        anchor: identity of the state in which each step was taken: text, numbers, or lists, dicts
+            and arrays of them.
         gamma: discount of the step returns (the episode return is not discounted).
         step_weight: w, the weight of the step level; 0 leaves GRPO.
         invalid_penalty: subtracted from an invalid step's episode score and from its return after
@@ -95,7 +98,7 @@ def gigpo(
     """
     returns = discounted_returns(codes(group, trajectory), reward, gamma)
     if valid is not None:
-        returns = returns - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
+        returns = returns - invalid_penalty * ~flags("valid", valid, len(returns))
     if similarity is None:
         state = codes(group, anchor)
     else:

@@ -6,14 +6,13 @@ learn. Here a constant group is exactly zero: its spread is compared with its si
 is divided.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, Literal, cast
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agentgym.credit import Floats, Integers
-from agentgym.errors import BadInput
+from agentgym.errors import option
 
 EPSILON = 1e-6
 """Added to a standard deviation, outside the root, as verl, GiGPO and HGPO do."""
@@ -25,22 +24,6 @@ CONSTANT = 1e-8
 Normalise = Literal["mean", "mean_std"]
 
 
-PLAIN = {str, int, float, bool, type(None)}
-"""Types whose values are their own identity."""
-
-
-def codes(*columns: Sequence[Any] | NDArray[Any]) -> Integers:
-    """Number the distinct rows of ``columns`` by first appearance, shape (N,)."""
-    numbers: dict[Hashable, int] = {}
-    rows = zip(*map(_identities, columns), strict=True)
-    return np.array([numbers.setdefault(row, len(numbers)) for row in rows], dtype=np.int64)
-
-
-def _identities(column: Sequence[Any] | NDArray[Any]) -> Iterable[Hashable]:
-    values = column.tolist() if isinstance(column, np.ndarray) else column
-    return values if set(map(type, values)) <= PLAIN else map(identity, values)
-
-
 def pairs(first: Integers, second: Integers) -> Integers:
     """Number the distinct pairs of two columns of numbers, the second's not negative; shape (N,).
 
@@ -49,42 +32,6 @@ def pairs(first: Integers, second: Integers) -> Integers:
     """
     both = first * (second.max(initial=0) + 1) + second
     return np.unique(both, return_inverse=True)[1].astype(np.int64)
-
-
-def identity(value: Any) -> Hashable:
-    """A hashable value that is equal exactly when ``value`` is: arrays, lists and dicts by content.
-
-    Raises:
-        BadInput: the value cannot be compared by content.
-    """
-    match value:
-        case str() | int() | float() | None:
-            return value
-        case np.ndarray():
-            return ("array", value.shape, tuple(value.ravel().tolist()))
-        case np.generic():
-            return cast(Hashable, value.item())
-        case list() | tuple():
-            return tuple(map(identity, value))
-        case dict():
-            return ("dict", frozenset((key, identity(item)) for key, item in value.items()))
-        case Hashable():
-            return value
-        case _:
-            raise BadInput(f"a {type(value).__name__} cannot identify a state; use text or numbers")
-
-
-def finite(name: str, values: ArrayLike) -> Floats:
-    """``values`` as float64.
-
-    Raises:
-        BadInput: one of them is NaN or infinite; the message names the first.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        where = int(np.argmin(np.isfinite(array)))
-        raise BadInput(f"{name}[{where}] is {array[where]}; credit needs finite numbers")
-    return array
 
 
 def centre(
@@ -111,7 +58,11 @@ def centre(
 
     Returns:
         shape (N,); exactly 0 for all values of a constant group.
+
+    Raises:
+        UnknownName: there is no such ``normalise``.
     """
+    option("normalise", normalise, Normalise)
     if not len(values):
         return np.zeros(0)
     mask = np.ones(len(values), dtype=np.bool_) if counted is None else counted
@@ -136,7 +87,7 @@ def centre(
     return centred
 
 
-def episode_sums(episode: Integers, values: Floats) -> Floats:
+def episode_sums(episode: Integers, values: Floats | Integers) -> Floats:
     """Sum of ``values`` over the episode that each step is of, shape (N,).
 
     >>> episode_sums(np.array([0, 0, 1]), np.array([1.0, 2.0, 5.0])).tolist()

@@ -10,12 +10,13 @@ R_i is the undiscounted return of an episode, and every step of the episode gets
 from collections.abc import Hashable, Sequence
 from typing import Annotated, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
-from agentgym_trainers.credit.groups import Normalise, centre, codes, finite
+from agentgym.errors import option
+from agentgym_trainers.credit.columns import codes, finite, flags
+from agentgym_trainers.credit.groups import Normalise, centre, episode_sums, first_steps
 
 Statistics = Literal["trajectories", "steps"]
 
@@ -50,15 +51,12 @@ def grpo(
         shape (N,), float64. A constant group is exactly 0; the only episode of a group keeps its
         raw score (mean 0, deviation 1), as in the published code.
     """
-    rewards = finite("reward", reward)
+    option("statistics", statistics, Statistics)
     episode = codes(group, trajectory)
-    score: Floats = np.bincount(episode, rewards)[episode].astype(np.float64)
+    score = episode_sums(episode, finite("reward", reward, len(episode)))
     if valid is not None:
-        score = score - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
-    counted = None
-    if statistics == "trajectories":
-        counted = np.zeros(len(rewards), dtype=np.bool_)
-        counted[np.unique(episode, return_index=True)[1]] = True
+        score = score - invalid_penalty * ~flags("valid", valid, len(episode))
+    counted = first_steps(episode) if statistics == "trajectories" else None
     return centre(score, codes(group), normalise, counted=counted, singleton_is_zero=False)
 
 

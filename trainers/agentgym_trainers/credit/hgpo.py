@@ -24,8 +24,9 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Integers, Steps
+from agentgym_trainers.credit.columns import codes, flags
 from agentgym_trainers.credit.gigpo import discounted_returns
-from agentgym_trainers.credit.groups import Normalise, centre, codes, pairs
+from agentgym_trainers.credit.groups import Normalise, centre, pairs
 from agentgym_trainers.credit.grpo import grpo
 from agentgym_trainers.credit.sequences import before
 
@@ -79,7 +80,8 @@ def hgpo(
     Args:
         group, trajectory, reward, valid: as in :func:`grpo`; the steps of a trajectory in time
             order, whatever lies between them.
-        anchor: identity of the state in which each step was taken; any hashable values.
+        anchor: identity of the state in which each step was taken: text, numbers, or lists, dicts
+            and arrays of them.
         gamma: discount of the step returns.
         history: K, how many states before the current one are compared at most. 0 with
             ``normalise="mean"`` is the step level of GiGPO.
@@ -99,7 +101,7 @@ def hgpo(
     episode = codes(group, trajectory)
     returns = discounted_returns(episode, reward, gamma)
     if valid is not None:
-        returns = returns - invalid_penalty * ~np.asarray(valid, dtype=np.bool_)
+        returns = returns - invalid_penalty * ~flags("valid", valid, len(returns))
     levels = []
     if base:
         whole = grpo(
@@ -118,7 +120,7 @@ def hgpo(
     total, weights = np.zeros(len(returns)), np.zeros(len(returns))
     for k, (advantages, counts) in enumerate(levels, start=int(published and not base)):
         kept = counts & (np.abs(advantages) > ZERO) if published else counts
-        weight = (k + 1) ** alpha * kept
+        weight = float(k + 1) ** alpha * kept
         total += weight * advantages
         weights += weight
     mean: Floats = total / np.where(weights > 0, weights, 1.0)

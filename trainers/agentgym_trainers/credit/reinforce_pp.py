@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
-from agentgym_trainers.credit.groups import codes, finite, whiten
+from agentgym_trainers.credit.columns import codes, counts, finite
+from agentgym_trainers.credit.groups import whiten
 from agentgym_trainers.credit.grpo import grpo
 from agentgym_trainers.credit.sequences import discounted, last_tokens
 
@@ -47,10 +48,11 @@ def reinforce_pp(
     Returns:
         shape (T,), float64; exactly 0 where all returns are the same.
     """
-    sampled = np.asarray(tokens, dtype=np.int64)
+    episode = codes(group, trajectory)
+    sampled = counts("tokens", tokens, len(episode))
     rewards = np.zeros(sampled.sum())
-    rewards[last_tokens(sampled)] = finite("reward", reward)
-    return whiten(discounted(np.repeat(codes(group, trajectory), sampled), rewards, gamma))
+    rewards[last_tokens(sampled)] = finite("reward", reward, len(episode))
+    return whiten(discounted(np.repeat(episode, sampled), rewards, gamma))
 
 
 def reinforce_pp_baseline(
@@ -73,7 +75,8 @@ def reinforce_pp_baseline(
         verl's code. The mean over all tokens is 0, so a constant group may not be: where good
         episodes are short, the mean that whitening subtracts is not 0.
     """
-    return whiten(grpo(group, trajectory, reward, normalise="mean"), tokens)
+    advantages = grpo(group, trajectory, reward, normalise="mean")
+    return whiten(advantages, counts("tokens", tokens, len(advantages)))
 
 
 class ReinforcePP(Credit):

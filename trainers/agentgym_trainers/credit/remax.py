@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from agentgym.credit import Credit, Floats, Need, Steps
 from agentgym.errors import BadInput
-from agentgym_trainers.credit.groups import CONSTANT, codes, episode_sums, finite
+from agentgym_trainers.credit.columns import codes, finite
+from agentgym_trainers.credit.groups import CONSTANT, episode_sums, first_steps
 from agentgym_trainers.credit.sequences import discounted
 
 
@@ -42,17 +43,19 @@ def remax(
         group do not matter, so a group of one is nothing special.
 
     Raises:
-        BadInput: a group has no greedy episode.
+        BadInput: a group has no greedy episode, or several.
     """
-    baseline = np.asarray(greedy, dtype=np.float64)
-    if not np.isfinite(baseline).all():
-        where = int(np.argmin(np.isfinite(baseline)))
+    episode, of = codes(group, trajectory), codes(group)
+    missing = np.isnan(np.asarray(greedy, dtype=np.float64))
+    if missing.any():
         raise BadInput(
-            f"greedy[{where}] is {baseline[where]}; ReMax needs a greedy episode of each group, "
-            f"and {group[where]!r} has none"
+            "ReMax needs a greedy episode of each group, and "
+            f"{group[int(np.argmax(missing))]!r} has none"
         )
-    episode = codes(group, trajectory)
-    rewards = finite("reward", reward)
+    baseline = finite("greedy", greedy, len(of))
+    if (baseline != baseline[first_steps(of)][of]).any():
+        raise BadInput("greedy differs within a group; it has the return of one greedy episode")
+    rewards = finite("reward", reward, len(of))
     returns = discounted(episode, rewards, 1.0) if to_go else episode_sums(episode, rewards)
     advantages = returns - baseline
     advantages[np.abs(advantages) <= CONSTANT * np.maximum(1.0, np.abs(baseline))] = 0.0

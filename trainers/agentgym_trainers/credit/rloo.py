@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from agentgym.credit import Credit, Floats, Steps
-from agentgym_trainers.credit.groups import codes, first_steps
+from agentgym_trainers.credit.columns import codes
+from agentgym_trainers.credit.groups import first_steps
 from agentgym_trainers.credit.grpo import grpo
 
 

@@ -5,11 +5,9 @@ are in time order, but other sequences may lie between them.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from agentgym.credit import Floats, Integers
 from agentgym.errors import BadInput
-from agentgym_trainers.credit.groups import finite
 
 
 def discounted(sequence: Integers, values: Floats, factor: float) -> Floats:
@@ -45,7 +43,7 @@ def before(sequence: Integers) -> Integers:
     return found
 
 
-def last_tokens(tokens: ArrayLike) -> Integers:
+def last_tokens(tokens: Integers) -> Integers:
     """Index among all T sampled tokens of the last one of each step, shape (N,).
 
     Args:
@@ -54,29 +52,14 @@ def last_tokens(tokens: ArrayLike) -> Integers:
     Raises:
         BadInput: a step sampled none, so that nothing of it could be given credit.
     """
-    counts = np.asarray(tokens, dtype=np.int64)
-    if (counts < 1).any():
+    if (tokens < 1).any():
         raise BadInput(
-            f"step {int(np.argmax(counts < 1))} sampled no tokens; leave it out and add its "
+            f"step {int(np.argmax(tokens < 1))} sampled no tokens; leave it out and add its "
             "reward to the step before it"
         )
-    return np.cumsum(counts) - 1
+    return np.cumsum(tokens) - 1
 
 
-def first_tokens(tokens: ArrayLike) -> Integers:
+def first_tokens(tokens: Integers) -> Integers:
     """Index among all T sampled tokens of the first one of each step; as :func:`last_tokens`."""
-    return last_tokens(tokens) - np.asarray(tokens, dtype=np.int64) + 1
-
-
-def of_tokens(name: str, values: ArrayLike, tokens: ArrayLike) -> Floats:
-    """``values`` as float64, one for each of the T sampled tokens.
-
-    Raises:
-        BadInput: there are more or fewer, or one is not finite.
-    """
-    array, total = finite(name, values), int(np.sum(tokens, dtype=np.int64))
-    if len(array) != total:
-        raise BadInput(
-            f"{name} has {len(array)} entries for {total} sampled tokens; it needs one for each"
-        )
-    return array
+    return last_tokens(tokens) - tokens + 1

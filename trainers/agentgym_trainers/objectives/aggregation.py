@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from agentgym.credit import Floats
+from agentgym.errors import option
 
 Aggregation = Literal[
     "token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm"
@@ -33,6 +34,7 @@ def token_weights(
         aggregation: see above.
         max_length: divisor of ``seq-mean-token-sum-norm``; default: the longest trajectory.
     """
+    option("aggregation", aggregation, Aggregation)
     sequences = max(1, int(np.count_nonzero(lengths)))
     divisor: Floats | float
     match aggregation:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from agentgym.errors import option
+
 KLForm = Literal["k1", "k2", "k3", "abs"]
 LARGEST_LOG_RATIO = 20.0
 LARGEST_KL = 10.0
@@ -15,6 +17,7 @@ def kl(new: Tensor, reference: Tensor, form: KLForm) -> Tensor:
     k1 = new - ref;  k2 = (new - ref)^2 / 2;  k3 = exp(ref - new) - (ref - new) - 1.
     As a loss, k1 has an expected gradient of zero; k3 is clamped to 10 and has none beyond.
     """
+    option("KL form", form, KLForm)
     d = new - reference
     match form:
         case "k1":

@@ -21,6 +21,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from agentgym.errors import option
+
 Gate = Literal["token", "action", "response"]
 
 
@@ -60,6 +62,7 @@ def llds(
     Returns:
         max(0, old - new) where the token is preserved and its gate is open, else 0; shape (N, L).
     """
+    option("gate", gate, Gate)
     sampled = action > 0
     fell = torch.where(sampled, old - new, 0.0)
     whole = fell.detach()

@@ -24,8 +24,9 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Floats, Steps
-from agentgym_trainers.credit.groups import codes
-from agentgym_trainers.shaping.shaping import Shaping, episode_sum, on_last_step
+from agentgym_trainers.credit.columns import codes, counts, flags
+from agentgym_trainers.credit.groups import episode_sums
+from agentgym_trainers.shaping.shaping import Shaping, on_last_step
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -52,8 +53,9 @@ def otc_ppo(
     Returns:
         shape (N,), in (0, 1]; 0 for an episode that failed.
     """
-    m = episode_sum(group, trajectory, calls)
-    return np.where(np.asarray(success, dtype=np.bool_), _few(m, smoothing), 0.0)
+    episode = codes(group, trajectory)
+    m = episode_sums(episode, counts("calls", calls, len(episode)))
+    return np.where(flags("success", success, len(m)), _few(m, smoothing), 0.0)
 
 
 def otc_grpo(
@@ -69,8 +71,9 @@ def otc_grpo(
     >>> otc_grpo("ggg", "abc", [True, True, False], [1, 2, 0]).round(4).tolist()
     [1.0, 0.866, 0.0]
     """
-    won = np.asarray(success, dtype=np.bool_)
-    m, of = episode_sum(group, trajectory, calls), codes(group)
+    episode, of = codes(group, trajectory), codes(group)
+    m = episode_sums(episode, counts("calls", calls, len(episode)))
+    won = flags("success", success, len(m))
     least = np.full(len(m), np.inf)  # there are at most as many groups as steps
     np.minimum.at(least, of[won], m[won])
     m, n = m[won], least[of[won]]
@@ -118,7 +121,7 @@ class OTCGRPO(Shaping):
 
 def _scaled(steps: Steps, factor: Floats) -> Steps:
     """Multiply the returns of successes."""
-    returns = episode_sum(steps.group, steps.trajectory, steps.reward)
+    returns = episode_sums(codes(steps.group, steps.trajectory), steps.reward)
     change = np.where(steps.success, (factor - 1) * returns, 0.0)
     added = on_last_step(steps.group, steps.trajectory, change)
     return replace(steps, reward=steps.reward + added)

@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike
 from pydantic import Field, model_validator
 
 from agentgym.credit import Floats, Steps
-from agentgym_trainers.shaping.shaping import Shaping, episode_sum, on_last_step
+from agentgym_trainers.credit.columns import codes, counts
+from agentgym_trainers.credit.groups import episode_sums
+from agentgym_trainers.shaping.shaping import Shaping, on_last_step
 
 
 def overlong(
@@ -42,7 +44,8 @@ def overlong(
     Returns:
         shape (N,), in [-factor, 0].
     """
-    length = episode_sum(group, trajectory, tokens)
+    episode = codes(group, trajectory)
+    length = episode_sums(episode, counts("tokens", tokens, len(episode)))
     return factor * ((max_tokens - buffer - length) / buffer).clip(-1, 0)
 
 

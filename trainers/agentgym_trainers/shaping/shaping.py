@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from agentgym.credit import Floats, Steps
 from agentgym.parts import Part
-from agentgym_trainers.credit.groups import codes, finite, first_steps
+from agentgym_trainers.credit.columns import codes, finite
+from agentgym_trainers.credit.groups import first_steps
 
 
 class Shaping(Part, ABC):
@@ -21,20 +22,6 @@ class Shaping(Part, ABC):
     @abstractmethod
     def shape(self, steps: Steps) -> Steps:
         """The same steps with another reward column; ``steps`` stays as it is."""
-
-
-def episode_sum(
-    group: Sequence[Hashable], trajectory: Sequence[Hashable], values: ArrayLike
-) -> Floats:
-    """The sum of ``values`` over the episode of each step, shape (N,).
-
-    >>> episode_sum("gggg", "aabb", [1, 2, 3, 4]).tolist()
-    [3.0, 3.0, 7.0, 7.0]
-    """
-    numbers = finite("values", values)
-    episode = codes(group, trajectory)
-    total: Floats = np.bincount(episode, numbers)[episode].astype(np.float64)
-    return total
 
 
 def on_last_step(
@@ -46,4 +33,4 @@ def on_last_step(
     [0.0, 0.0, 3.0, 4.0]
     """
     last = first_steps(codes(group, trajectory)[::-1])[::-1]
-    return np.where(last, finite("change", change), 0.0)
+    return np.where(last, finite("change", change, len(last)), 0.0)
