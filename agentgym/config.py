@@ -80,7 +80,8 @@ def validate(model: type[M], tables: dict[str, Any], source: str) -> M:
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
                 lines.append(f"unknown key {where!r}; {hint}")
             else:
-                lines.append(f"{where or 'config'}: {problem['msg']} (got {problem['input']!r})")
+                got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
+                lines.append(f"{where or 'config'}: {problem['msg']}{got}")
         raise BadInput(f"{source}:\n  " + "\n  ".join(lines)) from error
 
 

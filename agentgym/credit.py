@@ -15,7 +15,7 @@ from agentgym.trajectory import Step, Trajectory
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Need = Literal["values", "greedy"]
+Need = Literal["values", "greedy", "entropies"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,10 @@ class Credit(Part, ABC):
     """Base of all rules of credit."""
 
     needs: ClassVar[frozenset[Need]] = frozenset()
-    """What it cannot do without: ``values`` of a critic, a ``greedy`` episode of each group."""
+    """What it cannot do without: ``values`` of a critic, a ``greedy`` episode of each group, the
+    ``entropies`` of sampled tokens."""
+    shaped: ClassVar[bool] = True
+    """Whether it reads the reward, which is what a shaping changes."""
 
     @abstractmethod
     def advantages(self, steps: Steps) -> Floats:

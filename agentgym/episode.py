@@ -251,7 +251,7 @@ class Episode:
             edited = self.context.answer(self.turns, observation, step.action)
         if edited is not None:
             record.final_observation, step.valid, step.info = (
-                edited.text,
+                text(edited.text),
                 edited.valid,
                 dict(edited.info),
             )

@@ -28,7 +28,9 @@ KINDS = {
 class Part(BaseModel):
     """Base of all parts; the fields of a subclass are its hyper-parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     name: str
     """What a config file calls it."""
@@ -44,21 +46,30 @@ def part_class(kind: str, name: str) -> type[Part]:
 
     Raises:
         UnknownName: no installed package offers it.
+        BadInput: the package that offers it is broken.
     """
     known = parts(kind)
     if name not in known:
         raise UnknownName(kind, name, known)
-    found: type[Part] = known[name].load()
+    where = f"{kind} {name!r} is {known[name].value}"
+    try:
+        found = known[name].load()
+    except Exception as error:  # whatever a package of somebody else does when it is imported
+        raise BadInput(
+            f"{where}, which cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Part)):
+        raise BadInput(f"{where}, which is no class of parts")
     return found
 
 
-def part_of(kind: str, table: Mapping[str, Any], source: str) -> Part:
+def part_of(kind: str, table: Any, source: str) -> Part:
     """The part that a table of a config file names.
 
     Raises:
         UnknownName: there is no such part.
         BadInput: the table has no name, or one of its keys is wrong.
     """
-    if not isinstance(name := table.get("name"), str):
+    if not isinstance(table, Mapping) or not isinstance(name := table.get("name"), str):
         raise BadInput(f"{source} needs a name; known: {', '.join(sorted(parts(kind)))}")
     return validate(part_class(kind, name), dict(table), source)

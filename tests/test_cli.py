@@ -4,11 +4,13 @@ import io
 import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 import agentgym
+import agentgym.parts
 from agentgym.cli import main
 from agentgym.policy.spec import model_folder, policy_of
 from agentgym.trajectory import Failure, read_jsonl, write_jsonl
@@ -65,6 +67,39 @@ def test_the_installed_entry_point():
     done = entry_point("--help")
     assert done.returncode == 0
     assert all(re.search(rf"│ {name} ", done.stdout) for name in COMMANDS)
+
+
+def test_train_help_has_every_key_whole(command, monkeypatch):
+    """However narrow the terminal is."""
+    monkeypatch.setenv("COLUMNS", "60")
+    _, out, _ = command("train", "--help")
+    for key in (
+        "rollouts[aepo].sampling.max_tokens = ",
+        "objective[ppo_clip].clip_low = 0.2",
+        "policy.vllm.entropy_top = ",
+    ):
+        assert key in out
+    assert "\u2026" not in out
+
+
+def test_a_broken_part_of_somebody_else_is_named(command, monkeypatch):
+    broken = EntryPoint("theirs", "not_installed:Theirs", "agentgym.credit")
+    no_part = EntryPoint("text", "string:digits", "agentgym.credit")
+    found = agentgym.parts.entry_points
+
+    def with_theirs(group):
+        return [*found(group=group), *[p for p in (broken, no_part) if p.group == group]]
+
+    monkeypatch.setattr(agentgym.parts, "entry_points", with_theirs)
+    for arguments in (("list", "--parts"), ("train", "--help")):
+        code, out, _ = command(*arguments)
+        out = " ".join(out.split())
+        assert code == 0
+        assert "theirs" in out and "No module named 'not_installed'" in out
+        assert "string:digits, which is no class of parts" in out
+        assert "gdpo" in out
+    code, _, err = command("replay", "x", "--credit", "theirs", "--credit", "grpo")
+    assert code == 1 and "cannot be imported: ModuleNotFoundError" in err
 
 
 def test_list(command):
@@ -318,3 +353,29 @@ def test_replay_refuses_credit_that_saved_episodes_cannot_have(command, tree_fil
     assert code == 1 and "credit 'gae' needs values" in err
     code, out, _ = command("replay", tree_file, "--credit", "gigpo", "--credit", "hgpo")
     assert code == 0 and "gigpo against hgpo" in out
+    code, _, err = command("replay", tree_file, "--set", "gigpo=2")
+    assert code == 2 and "--set gigpo lacks a key" in err
+
+
+def test_replay_shows_credit_of_tokens_by_their_mean(command, tree_file):
+    settings = ("--set", "aepo.entropy_weight=0")
+    code, out, _ = command("replay", tree_file, "--credit", "grpo", "--credit", "aepo", *settings)
+    assert code == 0 and "correlation 1.00" in out and "mean |difference| 0.000" in out
+    names = [part for name in ("gigpo", "aepo", "reinforce_pp") for part in ("--credit", name)]
+    code, out, _ = command("replay", tree_file, *names)
+    assert code == 0 and "gigpo against reinforce_pp" in out
+
+
+def test_a_tree_of_episodes_without_steps(command, tree_file, tmp_path):
+    none = {"steps": [], "parent": "", "branch_step": 0, "branch_token": 0}
+    leaves = [t.model_copy(update=none) for t in read_jsonl(tree_file)]
+    write_jsonl(tmp_path / "empty.jsonl", leaves)
+    code, out, _ = command("tree", tmp_path / "empty.jsonl")
+    assert code == 0 and "nobody took a step" in out
+    code, _, err = command("tree", tmp_path / "empty.jsonl", "--png", tmp_path / "e.png")
+    assert code == 1 and "has no steps to draw" in err
+
+
+def test_select_into_a_folder_that_is_not_there(command, episodes, tmp_path):
+    code, _, err = command("select", episodes[1], "--out", tmp_path / "no" / "tasks.txt")
+    assert code == 1 and "cannot write" in err

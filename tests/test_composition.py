@@ -9,10 +9,12 @@ from rich.console import Console
 import agentgym
 from agentgym.env import Task, TextEnv
 from agentgym.errors import BadInput
+from agentgym.policy import Prompt
 from agentgym.selection import chosen, solved, write_selection
 from agentgym.tooling import tool
-from agentgym.trajectory import Step, StopReason, Trajectory, read_jsonl
+from agentgym.trajectory import Step, StopReason, Trajectory, grouped, read_jsonl
 from agentgym_trainers.config import load
+from agentgym_trainers.engine.experience import TaskOrder, gather
 from agentgym_trainers.engine.loop import train
 from agentgym_trainers.engine.metrics import read
 from agentgym_trainers.engine.progress import Display
@@ -64,11 +66,14 @@ def run(config_file: Path, folder: Path, *overrides: str) -> list[dict[str, floa
     return [dict(r) for r in read(folder / "metrics.jsonl") if "train/tokens" in r]
 
 
+BRANCHES = ["--rollouts.name=arpo", "--rollouts.initial=2"]
 COMPOSITIONS = {
     "ARPO": "rollouts.name=arpo rollouts.initial=2",
-    "ARPO, hard, GiGPO": "rollouts.name=arpo rollouts.attribution=hard credit.name=gigpo",
+    "ARPO, hard, GiGPO": "rollouts.name=arpo rollouts.initial=2 "
+    "rollouts.attribution=hard credit.name=gigpo",
     "AEPO": "rollouts.name=aepo credit.name=aepo objective.name=aepo_clip",
-    "ARPO, GAE, window": "rollouts.name=arpo credit.name=gae context.name=window context.turns=1",
+    "ARPO, GAE, window": "rollouts.name=arpo rollouts.initial=2 credit.name=gae "
+    "context.name=window context.turns=1",
     "memory": "context.name=memory objective.aggregation=seq-mean-token-mean",
     "HGPO, window": "context.name=window context.turns=1 credit.name=hgpo",
     "ReMax, CISPO": "credit.name=remax objective.name=cispo",
@@ -99,6 +104,34 @@ def test_parts_combine_and_a_run_of_them_goes_on(parts: str, start: Path, tmp_pa
                 assert other[name] == value, name
 
 
+def test_what_older_weights_sampled_is_replayed(start: Path, tmp_path: Path) -> None:
+    """Every earlier episode passes for a success here, and every group for one that failed."""
+    config = load(start, [])
+    env = agentgym.make(config.env.id, **config.env.kwargs)
+    file = tmp_path / "tasks.txt"
+    file.write_text("".join(f"{task.id}\n" for task in env.tasks("train")[:2]))
+    replay = "{success=-1.0,failed_mean=9.0,failed_spread=9.0}"
+    steps = run(start, tmp_path / "run", f"--env.tasks={file}", f"--replay={replay}")
+    assert [step["train/replayed"] for step in steps] == [0, 2]
+    assert steps[1]["update/mismatch"] > 0
+
+
+def test_a_group_whose_greedy_episode_failed_is_left_out(start: Path) -> None:
+    def plays(prompt: Prompt) -> str:
+        if prompt.episode.startswith("greedy/1/"):
+            raise RuntimeError("the greedy episode of the second group")
+        return prompt.env.expert() or ""
+
+    config = load(start, ["--credit.name=remax", "--rollouts.max_failures=1.0"])
+    env = agentgym.make(config.env.id, **config.env.kwargs)
+    order = TaskOrder(env.tasks("train"), seed=0)
+    policy = agentgym.ScriptedPolicy(plays)
+    found = agentgym.run(gather, config, policy, order, start=0, step=1)
+    first, second = grouped(found.played)
+    assert {t.group for t in found.learnt_from} == {first.id} == set(found.greedy)
+    assert len(second.trajectories) == 4
+
+
 def test_branching_shares_tokens_and_counts_them_once(start: Path, tmp_path: Path) -> None:
     steps = run(start, tmp_path, "--rollouts.name=arpo", "--rollouts.initial=1", "--steps=1")
     episodes = list(read_jsonl(tmp_path / "trajectories/step-000001.jsonl"))
@@ -111,16 +144,32 @@ def test_branching_shares_tokens_and_counts_them_once(start: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        (["--rollouts.name=arpo", "--objective.name=gspo"], "has one for a row"),
+        ([*BRANCHES, "--objective.name=gspo"], "has one for a row"),
         (
             [
-                *("--rollouts.name=arpo", "--correction.old=recomputed"),
+                *(*BRANCHES, "--correction.old=recomputed"),
                 *("--correction.weights=masked", "--correction.level=sequence"),
             ],
             "corrected and rejected for itself",
         ),
         (["--rollouts.name=aepo", "--policy.engine=vllm"], "entropy_top = 10"),
         (["--replay={}", "--rollouts.dynamic=true"], "drops the very groups"),
+        (["--credit.name=aepo", "--policy.engine=vllm"], "credit 'aepo' weighs by entropy"),
+        (["--rollouts.name=arpo"], "initial = 8 of group_size = 4 leaves nothing to branch"),
+        (
+            ["--credit.name=gdpo", "--shaping=[{name='overlong'}]"],
+            "reads the parts of the reward, which shaping 'overlong' does not change",
+        ),
+        (
+            ["--rollouts.name=aepo", "--objective.llds={gate='response'}"],
+            "is of several responses",
+        ),
+        (["--correction.reject=[{estimator='k3',high=-1.0}]"], "rejects everything"),
+        (["--shaping=[1]"], "needs a name"),
+        (["--objective.entropy_coef=nan"], r"entropy_coef: .* finite number \(got nan\)"),
+        (["--optimizer.lr=inf"], "optimizer.lr: .* finite number"),
+        (["--optimizer.betas=[1.0,1.0]"], "betas.0: .* less than 1"),
+        (["--credit.name=gdpo", "--credit.weights={a=nan}"], "finite number"),
         (["--objective.llds={}", "--optimizer.minibatches=1"], "the policy itself"),
         (["--context.name=memry"], "no context 'memry'; did you mean 'memory'"),
         (["--shaping=[{name='otc'}]"], "no shaping 'otc'; did you mean 'otc_"),

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from template_forms import user
 
+import agentgym
 from agentgym.context import Edit, Turn
 from agentgym.memory import Memory
+from agentgym.trajectory import read_jsonl, write_jsonl
 
 
 def turns_of(*actions, context=QUIET):
@@ -186,3 +188,21 @@ def test_a_context_holds_nothing_and_travels():
     before = list(turns)
     assert used.messages("", turns[:2], "o3") == Memory().messages("", turns[:2], "o3")
     assert turns == before
+
+
+def test_half_of_a_character_in_a_call_costs_nothing(tmp_path):
+    """JSON can name it, and no file can hold it."""
+    odd = '<tool_call>{"name": "s\\ud800", "arguments": {}}</tool_call>'
+    action = odd + call("write", key="k", text="x")
+    env = agentgym.make("agentgym/Errand-v0", level="easy")
+    trajectory = agentgym.run(
+        agentgym.rollout,
+        env,
+        agentgym.ScriptedPolicy(lambda _: action),
+        env.tasks("test")[0],
+        context=QUIET,
+        limits=agentgym.Limits(max_steps=2),
+    )
+    write_jsonl(tmp_path / "episode.jsonl", [trajectory])
+    assert list(read_jsonl(tmp_path / "episode.jsonl")) == [trajectory]
+    assert "s?" in trajectory.steps[1].observation

@@ -32,6 +32,7 @@ def list_installed(
     from rich.text import Text
 
     from agentgym import registry
+    from agentgym.errors import BadInput
     from agentgym.parts import KINDS, part_class
     from agentgym.parts import parts as parts_of
     from agentgym.suite import suites
@@ -66,7 +67,10 @@ def list_installed(
         for name, point in sorted(parts_of(kind).items()):
             what = point.value
             if parts:
-                what = (part_class(kind, name).__doc__ or "").partition("\n")[0]
+                try:
+                    what = (part_class(kind, name).__doc__ or "").partition("\n")[0]
+                except BadInput as error:
+                    what = f"broken: {error}"
             table.add_row(f'{kind}.name = "{name}"', Text(what))
     console.print("", table)
 

@@ -10,7 +10,7 @@ import typer
 from agentgym.cli.options import episodes_file, short, table_of
 
 if TYPE_CHECKING:
-    from agentgym.credit import Credit, Floats
+    from agentgym.credit import Credit, Floats, Integers
     from agentgym.trajectory import Trajectory
 
 
@@ -31,7 +31,10 @@ def replay(
     rows: Annotated[int, typer.Option(min=1, help="Steps to show.")] = 15,
     png: Annotated[Path | None, typer.Option(help="Draw the advantages into this file.")] = None,
 ) -> None:
-    """Recompute the advantages of saved episodes and show where algorithms differ most."""
+    """Recompute the advantages of saved episodes and show where algorithms differ most.
+
+    Where an algorithm gives credit to single tokens, a step has their mean.
+    """
     import numpy as np
     from rich.console import Console
 
@@ -49,7 +52,7 @@ def replay(
     if not sound:
         raise BadInput(f"{file} has no episode to give credit to; all {len(every)} failed")
     steps = Steps.of(sound)
-    advantages = {name: algorithm.advantages(steps) for name, algorithm in chosen.items()}
+    advantages = {n: _of_steps(chosen[n].advantages(steps), steps.tokens) for n in chosen}
     spread = np.ptp(np.array(list(advantages.values())), axis=0)
     order = np.argsort(-spread, kind="stable")[:rows]
     places = [(t, index) for t in sound for index in range(len(t.steps))]
@@ -65,6 +68,17 @@ def replay(
         console.print(f"drawn in {png}")
 
 
+def _of_steps(advantages: Floats, tokens: Integers) -> Floats:
+    """Advantages of tokens become those of steps: their means."""
+    import numpy as np
+
+    if len(advantages) == len(tokens):
+        return advantages
+    step = np.repeat(np.arange(len(tokens)), tokens)
+    means: Floats = np.bincount(step, advantages, len(tokens)) / np.maximum(tokens, 1)
+    return means
+
+
 def _algorithms(names: list[str], tables: dict[str, Any]) -> dict[str, Credit]:
     from agentgym.errors import BadInput
     from agentgym.parts import part_of
@@ -73,10 +87,13 @@ def _algorithms(names: list[str], tables: dict[str, Any]) -> dict[str, Credit]:
         raise typer.BadParameter("name two algorithms or more: --credit gigpo --credit grpo")
     chosen: dict[str, Credit] = {}
     for name in names:
-        table = {"name": name} | tables.pop(name, {})
+        settings = tables.pop(name, {})
+        if not isinstance(settings, dict):
+            raise typer.BadParameter(f"--set {name} lacks a key: --set {name}.KEY={settings}")
+        table = {"name": name} | settings
         credit = chosen[name] = cast("Credit", part_of("credit", table, f"--set {name}.*"))
-        if credit.needs:
-            needed = " and ".join(sorted(credit.needs))
+        if missing := credit.needs - {"entropies"}:
+            needed = " and ".join(sorted(missing))
             raise BadInput(f"credit {name!r} needs {needed}, which saved episodes do not hold")
     if tables:
         raise typer.BadParameter(f"--set names {', '.join(tables)}, which is not under --credit")

@@ -33,5 +33,8 @@ def select(
     tasks = len({trajectory.task.id for trajectory in played})
     if not ids:
         raise BadInput(f"none of the {tasks} tasks was solved that often; lower --least")
-    write_selection(out, ids)
+    try:
+        write_selection(out, ids)
+    except OSError as error:
+        raise BadInput(f"cannot write {out}: {error}") from error
     typer.echo(f"{len(ids)} of {tasks} tasks are in {out}; train on them: --env.tasks={out}")

@@ -52,18 +52,23 @@ def _mean(step: Step) -> float:
     return sum(step.entropies) / len(step.entropies) if step.entropies else 0.0
 
 
+def _outcome(leaf: Trajectory) -> str:
+    return "failed" if leaf.failure else f"return {leaf.reward:g}"
+
+
 def _text(group: Group) -> Any:
     """An indented tree: under each path, at their step, those that branched off it."""
     from rich.text import Text
     from rich.tree import Tree
 
-    top = Tree(Text(f"{group.id}: {short(group.trajectories[0].steps[0].observation)}"))
+    seen = [step.observation for leaf in group.trajectories for step in leaf.steps[:1]]
+    top = Tree(Text(f"{group.id}: {short(seen[0]) if seen else 'nobody took a step'}"))
 
     def add(above: Any, leaf: Trajectory) -> None:
         own = leaf.steps[leaf.branch_step :]
         name = leaf.id.rpartition("/")[2]
         line = " ".join(f"{i}:{_mean(s):.2f}" for i, s in enumerate(own, start=leaf.branch_step))
-        node = above.add(Text(f"[{name}] return {leaf.reward:g}, step:entropy {line}"))
+        node = above.add(Text(f"[{name}] {_outcome(leaf)}, step:entropy {line}"))
         children = [other for other in group.trajectories if other.parent == leaf.id]
         for child in sorted(children, key=lambda other: other.branch_step):
             did = "".join(short(step.action) for step in child.steps[child.branch_step :][:1])
@@ -96,10 +101,12 @@ def _draw(png: Path, group: Group) -> None:
         if leaf.parent in height:
             axes.plot([first, first], [height[leaf.parent], y], color="0.7", zorder=1)
         dots += [(first + i, y, _mean(step)) for i, step in enumerate(own)]
-        axes.annotate(f" {leaf.reward:g}", (len(leaf.steps), y), va="center")
+        axes.annotate(f" {_outcome(leaf)}", (len(leaf.steps), y), va="center")
+    if not dots:
+        raise BadInput(f"{group.id} has no steps to draw")
     steps, places, entropies = zip(*dots, strict=True)
     shown = axes.scatter(steps, places, c=entropies, cmap="viridis", zorder=2)
-    figure.colorbar(shown, label="mean entropy of the decision, nats")
+    figure.colorbar(shown, label="mean entropy, nats")
     axes.set(xlabel="step", yticks=[], title=f"{group.id}: return at the end of each path")
     try:
         figure.savefig(png, dpi=150)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
@@ -19,19 +20,27 @@ class TrainCommand(TyperCommand):
         """The usual help, then the fields."""
         super().format_help(ctx, formatter)
         from agentgym.config import describe
+        from agentgym.errors import BadInput
         from agentgym.parts import KINDS, part_class, parts
         from agentgym_trainers.config import TrainConfig
 
-        table = Table("Key", "Default", "Meaning", title="Config", title_justify="left")
+        broken: list[str] = []
         fields = [(n, f) for n, f in describe(TrainConfig) if n.partition(".")[0] not in KINDS]
         for kind in KINDS:
             for name in sorted(parts(kind)):
-                fields += describe(part_class(kind, name), f"{kind}[{name}].")
+                try:
+                    fields += describe(part_class(kind, name), f"{kind}[{name}].")
+                except BadInput as error:
+                    broken.append(str(error))
+        console = Console(highlight=False)
+        console.print("Config, with its defaults")
         for name, field in fields:
             if field.description:
-                default = "" if field.is_required() else str(field.default)
-                table.add_row(*map(Text, (name, default, " ".join(field.description.split()))))
-        Console().print(table)
+                default = "" if field.is_required() else f" = {field.default}"
+                console.print(Text(f"  {name}", "bold") + Text(default), soft_wrap=True)
+                console.print(Padding(" ".join(field.description.split()), (0, 0, 0, 6)))
+        for what in broken:
+            console.print(Text(f"broken: {what}", "red"), soft_wrap=True)
 
 
 def train(

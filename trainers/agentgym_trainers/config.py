@@ -24,11 +24,15 @@ from agentgym_trainers.rollouts.rollouts import Positive, Rollouts, Share
 from agentgym_trainers.rollouts.success_replay import SuccessReplay
 from agentgym_trainers.shaping.shaping import Shaping
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
 
 class Table(BaseModel):
     """A table of the config file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class EnvConfig(Table):
@@ -126,7 +130,7 @@ class OptimizerConfig(Table):
     """Training steps of linear warm-up."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Decoupled weight decay."""
-    betas: tuple[Share, Share] = (0.9, 0.95)
+    betas: tuple[Decay, Decay] = (0.9, 0.95)
     """Decay of the moment estimates."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """The gradient is scaled down to this norm."""
@@ -205,6 +209,13 @@ class TrainConfig(Table):
     def _parts_fit_together(self) -> Self:
         if self.rollouts.branches:
             self._may_share_prefixes()
+        if "entropies" in self.credit.needs:
+            self._must_tell_entropies(f"credit {self.credit.name!r} weighs")
+        if self.shaping and not self.credit.shaped:
+            raise ValueError(
+                f"credit {self.credit.name!r} reads the parts of the reward, which "
+                f"shaping {self.shaping[0].name!r} does not change"
+            )
         if self.replay and self.rollouts.dynamic:
             raise ValueError("rollouts.dynamic drops the very groups that [replay] would mend")
         updates = self.optimizer.epochs * self.optimizer.minibatches
@@ -222,13 +233,19 @@ class TrainConfig(Table):
                 f"{shared} has a sequence ratio in each trajectory that holds it, where objective "
                 f"{self.objective.name!r} has one for a row"
             )
+        if self.objective.llds and self.objective.llds.gate == "response":
+            raise ValueError(
+                f"{shared} is of several responses: objective.llds.gate = 'action' or 'token'"
+            )
         over = {bound.over for bound in self.correction.reject} - {"token"}
         if over or (self.correction.weights != "none" and self.correction.level == "sequence"):
             raise ValueError(f"{shared} is corrected and rejected for itself: by 'token'")
+        self._must_tell_entropies(f"rollouts {self.rollouts.name!r} branch")
+
+    def _must_tell_entropies(self, who: str) -> None:
         if self.policy.engine != "local" and not self.policy.vllm.entropy_top:
             raise ValueError(
-                f"rollouts {self.rollouts.name!r} branch by entropy, which vLLM tells only when "
-                "asked: policy.vllm.entropy_top = 10"
+                f"{who} by entropy, which vLLM tells only when asked: policy.vllm.entropy_top = 10"
             )
 
     @model_validator(mode="after")

@@ -33,7 +33,9 @@ Reduction = Literal["sum", "mean", "amax"]
 class Rejection(BaseModel):
     """A bound on the divergence of the two policies; beyond it there is no loss."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     estimator: KLForm = "k3"
     """k1 = -d, abs = |d|, k2 = d^2 / 2, k3 = exp(d) - 1 - d: all of KL(sampling, training)."""
@@ -49,6 +51,10 @@ class Rejection(BaseModel):
     def _bounds_something(self) -> Self:
         if self.low is None and self.high is None:
             raise ValueError("a rejection needs a bound: high, or low for the estimator k1")
+        if self.high is not None and self.high <= 0 and self.estimator != "k1":
+            raise ValueError(
+                f"high = {self.high} rejects everything: {self.estimator} is never negative"
+            )
         if self.low is not None and (self.estimator != "k1" or self.over == "max"):
             raise ValueError(
                 f"low has no meaning for {self.estimator} over {self.over}: only k1 of a token, "
@@ -62,7 +68,9 @@ class Rejection(BaseModel):
 class Correction(BaseModel):
     """What is done about the difference between sampling and training policy."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     old: Literal["sampled", "recomputed"] = "sampled"
     """What the surrogate's ratio is taken against: the logprobs of sampling themselves, or those

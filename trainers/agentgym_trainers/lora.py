@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class LoRA(BaseModel):
     """Train low-rank adapters instead of the model's own weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     rank: Annotated[int, Field(ge=1)] = 16
     """Rows of A and columns of B."""

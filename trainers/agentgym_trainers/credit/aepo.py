@@ -13,13 +13,13 @@ the update, here it is that of sampling, the same before the first update.
 """
 
 from collections.abc import Hashable, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from agentgym.credit import Credit, Floats, Steps
+from agentgym.credit import Credit, Floats, Need, Steps
 from agentgym_trainers.credit.columns import counts, finite
 from agentgym_trainers.credit.groups import Normalise, whiten
 from agentgym_trainers.credit.grpo import Statistics, grpo
@@ -72,6 +72,7 @@ def aepo(
 class AEPO(Credit):
     """GRPO whose advantages count more at tokens where the policy wavered."""
 
+    needs: ClassVar[frozenset[Need]] = frozenset({"entropies"})
     name: str = "aepo"
     entropy_weight: Annotated[float, Field(ge=0)] = 0.2
     """a: by how much one standard deviation of entropy raises the advantage."""

@@ -10,7 +10,7 @@ weight and not by its scale; the batch then keeps the size of A independent of h
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,6 +85,7 @@ def gdpo(
 class GDPO(Credit):
     """Each part of the reward normalised by itself, then summed."""
 
+    shaped: ClassVar[bool] = False
     name: str = "gdpo"
     weights: dict[str, float] | None = None
     """Weight of each part of the reward by name, the others are left out; None: 1 for all."""

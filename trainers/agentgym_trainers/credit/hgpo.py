@@ -135,7 +135,7 @@ class HGPO(Credit):
     """Discount of the step returns."""
     history: Annotated[int, Field(ge=0)] = 2
     """How many states before the current one are compared at most: as many as the context shows."""
-    alpha: Annotated[float, Field(ge=0)] = 1.0
+    alpha: Annotated[float, Field(ge=0, le=100)] = 1.0
     """How much more a longer shared history weighs; 0 weighs all levels the same."""
     base: bool = False
     """Whether the episode's advantage is a level, the lowest."""

@@ -23,7 +23,9 @@ from agentgym_trainers.engine.rows import Row
 class CriticConfig(BaseModel):
     """How the critic learns."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     lr: Annotated[float, Field(gt=0)] = 1e-3
     """Its learning rate."""
@@ -76,14 +78,17 @@ class Critic(torch.nn.Module):
             known = max(1, int(np.isfinite(returns).sum()))
             for batch in self._batches(rows):
                 targets = torch.full(batch.ids.shape, torch.nan)
+                leaves = torch.zeros(batch.ids.shape)
                 for at, number in enumerate(batch.numbers):
                     for action in rows[number].actions:
                         each = [returns[ends[p] - tokens[p] : ends[p]] for p in action.steps]
                         mean = torch.from_numpy(np.mean(each, axis=0))
                         targets[at, slice(*action.ends)] = mean.float()
+                        leaves[at, slice(*action.ends)] = len(each)  # that share the token
                 values, targets = self._forward(batch), targets.to(batch.ids.device)
                 learnt = targets.isfinite()
-                part = ((values[learnt] - targets[learnt]) ** 2).sum() / known
+                errors = (values[learnt] - targets[learnt]) ** 2
+                part = (leaves.to(errors.device)[learnt] * errors).sum() / known
                 part.backward()  # type: ignore[no-untyped-call]
                 loss += part.item()
             torch.nn.utils.clip_grad_norm_(self.parameters(), self.config.max_grad_norm)

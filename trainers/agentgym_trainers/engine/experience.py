@@ -65,7 +65,8 @@ async def gather(
 ) -> Experience:
     """Play the groups of a training step.
 
-    Failed trajectories are left out, and groups in which fewer than two remain. With dynamic
+    Failed trajectories are left out, and groups in which fewer than two remain, or whose greedy
+    episode failed. With dynamic
     sampling (DAPO, arXiv 2503.14476, section 3.2) groups without any difference in return are left
     out too and others are played in their place; the last batch is taken as it is.
 
@@ -96,12 +97,14 @@ async def gather(
         )
         if "greedy" in config.credit.needs:
             played = await _greedy(config, policy, tasks, seed)
-            names = [group.id for group in groups]
-            experience.greedy |= {n: t.reward for n, t in zip(names, played, strict=True)}
+            both = zip(groups, played, strict=True)
+            experience.greedy |= {g.id: t.reward for g, t in both if t.failure is None}
             experience.greedy_tokens += sum(t.tokens for t in played)
         experience.tasks_drawn += wanted
         for group in groups:
             experience.played += group.trajectories
+            if "greedy" in config.credit.needs and group.id not in experience.greedy:
+                continue
             sound = [t for t in group.trajectories if t.failure is None and t.steps]
             taken_as_is = not config.rollouts.dynamic or experience.batches == last
             if len(sound) > 1 and (taken_as_is or len({t.reward for t in sound}) > 1):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import anyio.to_thread
 import numpy as np
@@ -100,8 +101,8 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
         raise AgentGymError(
             f"no episode of training step {step} has a single step; they ended by "
             f"{Counter(str(t.stop_reason) for t in experience.played).most_common()}. `context` "
-            "means that the first prompt does not fit into the model's "
-            f"{run.sampler.policy.max_context} tokens"
+            "means that the first prompt leaves no room to answer in "
+            f"{_context(run)} tokens"
         )
     if experience.learnt_from:
         started = time.perf_counter()
@@ -120,8 +121,8 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
                     attribution=config.rollouts.attribution,
                 )
             )
-        if config.policy.engine == "local":
-            _require_agreement(learnt["mismatch"])
+        if config.policy.engine == "local" and not batch.measured.get("train/replayed"):
+            _require_agreement(learnt["mismatch"])  # older weights sampled what is replayed
         numbers |= {f"update/{name}": value for name, value in learnt.items()}
         numbers["update/advantage_abs"] = float(np.abs(batch.advantages).mean())
         numbers["seconds/credit"] = ended - started
@@ -149,7 +150,16 @@ def _credited(run: Run, experience: Experience, step: int) -> Credited:
         groups = [group.trajectories for group in grouped(learnt_from)]
         learnt_from = [t for group in groups for t in run.successes.shown(group, seed)]
         run.successes.remember(experience.played)
-    return credited(config, learnt_from, greedy=experience.greedy, critic=run.critic)
+    batch = credited(config, learnt_from, greedy=experience.greedy, critic=run.critic)
+    new = {t.id for t in experience.learnt_from}
+    replayed = float(sum(t.id not in new for t in learnt_from))
+    return replace(batch, measured=batch.measured | {"train/replayed": replayed})
+
+
+def _context(run: Run) -> int:
+    """Tokens that prompt and answer may have."""
+    limits = (run.config.rollouts.limits.max_context, run.sampler.policy.max_context)
+    return min(limit for limit in limits if limit is not None)
 
 
 def _require_agreement(mismatch: float) -> None:

@@ -136,8 +136,8 @@ def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
 
 
 def _require_forks(env: TextEnv, task: Task, config: TrainConfig) -> None:
-    env.reset(seed=0, options={"task": task})
     try:
+        env.reset(seed=0, options={"task": task})
         env.fork().close()
     except Exception as error:
         raise BadInput(

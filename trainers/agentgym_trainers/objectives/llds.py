@@ -29,7 +29,9 @@ Gate = Literal["token", "action", "response"]
 class LLDS(BaseModel):
     """Settings of the regulariser."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     coef: Annotated[float, Field(ge=0)] = 0.2
     """Its weight."""

@@ -50,7 +50,7 @@ class AEPO(Branching):
         entropies = [self.entropy(step, tree.vocabulary) for step in steps] or [0.0]
         after = entropies[1:] or entropies
         gap = entropies[0] - sum(after) / len(after)
-        share = 1 / (1 + math.exp(-self.sensitivity * gap))
+        share = 0.5 * (1 + math.tanh(0.5 * self.sensitivity * gap))  # the sigmoid, for any gap
         return max(1, round(self.group_size * share) - 1)
 
     def chance(self, tree: Tree, path: Trajectory) -> float:

@@ -13,9 +13,9 @@ size, as in the code (the paper divides by the size itself).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agentgym_trainers.rollouts.rollouts import Positive
 from agentgym_trainers.rollouts.tree import Branching
@@ -33,6 +33,15 @@ class ARPO(Branching):
     """Leaves of each tree: episodes and copies."""
     initial: Positive = 8
     """Episodes from the beginning; the rest of the group is for copies."""
+
+    @model_validator(mode="after")
+    def _leaves_some_to_branch(self) -> Self:
+        if self.initial >= self.group_size:
+            raise ValueError(
+                f"initial = {self.initial} of group_size = {self.group_size} leaves nothing to "
+                "branch"
+            )
+        return self
 
     def roots(self, tree: Tree) -> int:
         """The initial episodes; later, whatever no branch has used up."""

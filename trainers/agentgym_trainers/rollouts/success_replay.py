@@ -24,7 +24,9 @@ from agentgym.trajectory import Trajectory
 class SuccessReplay(BaseModel):
     """When a group has failed, and what is kept for it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     kept: Annotated[int, Field(ge=1)] = 8
     """Successes kept of each task; the oldest goes first."""
