@@ -224,6 +224,13 @@ def test_aepo_splits_the_budget_by_what_it_monitored(entropies, fresh, model, to
     assert rule.roots(tree) == 15 - fresh
 
 
+def test_aepo_survives_any_sensitivity(model, tokenizer):
+    rule = AEPO(group_size=16, sensitivity=1e6, entropy_of="sum")
+    tree = planted(rule, model, tokenizer)
+    tree.started, tree.ended[0] = 1, entropic(0.0, 4.0, 4.0)
+    assert rule.roots(tree) == 1
+
+
 def test_aepo_branches_the_less_the_more_often_in_a_row_a_path_did(model, tokenizer):
     rule = AEPO(group_size=16, penalty=0.25, entropy_weight=0.0)
     tree = planted(rule, model, tokenizer)
