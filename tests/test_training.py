@@ -300,7 +300,7 @@ def test_a_model_that_the_learner_cannot_follow_is_refused(
 
 
 def test_a_prompt_that_never_fits_stops_the_run(config_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(AgentGymError, match="does not fit into the model's 16 tokens"):
+    with pytest.raises(AgentGymError, match="leaves no room to answer in 16 tokens"):
         run(
             config_file,
             tmp_path / "run",

@@ -14,6 +14,7 @@ from agentgym.drift import OnRewrite
 from agentgym.parts import part_of
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
+from agentgym_trainers.composition import require_fit
 from agentgym_trainers.correction import Correction
 from agentgym_trainers.engine.critic import CriticConfig
 from agentgym_trainers.lora import LoRA
@@ -206,81 +207,9 @@ class TrainConfig(Table):
     checkpoint: CheckpointConfig = CheckpointConfig()
 
     @model_validator(mode="after")
-    def _parts_fit_together(self) -> Self:
-        if self.rollouts.branches:
-            self._may_share_prefixes()
-        if "entropies" in self.credit.needs:
-            self._must_tell_entropies(f"credit {self.credit.name!r} weighs")
-        if self.shaping and not self.credit.shaped:
-            raise ValueError(
-                f"credit {self.credit.name!r} reads the parts of the reward, which "
-                f"shaping {self.shaping[0].name!r} does not change"
-            )
-        if self.replay and self.rollouts.dynamic:
-            raise ValueError("rollouts.dynamic drops the very groups that [replay] would mend")
-        updates = self.optimizer.epochs * self.optimizer.minibatches
-        if self.objective.llds and updates == 1 and not self.rollouts.max_staleness:
-            raise ValueError(
-                "objective.llds compares with the policy that sampled, which in the only update of "
-                "a step is the policy itself; set optimizer.minibatches or epochs above 1"
-            )
+    def _goes_together(self) -> Self:
+        require_fit(self)
         return self
-
-    def _may_share_prefixes(self) -> None:
-        shared = f"rollouts {self.rollouts.name!r} share prefixes, and a shared token"
-        if self.objective.by_sequence:
-            raise ValueError(
-                f"{shared} has a sequence ratio in each trajectory that holds it, where objective "
-                f"{self.objective.name!r} has one for a row"
-            )
-        if self.objective.llds and self.objective.llds.gate == "response":
-            raise ValueError(
-                f"{shared} is of several responses: objective.llds.gate = 'action' or 'token'"
-            )
-        over = {bound.over for bound in self.correction.reject} - {"token"}
-        if over or (self.correction.weights != "none" and self.correction.level == "sequence"):
-            raise ValueError(f"{shared} is corrected and rejected for itself: by 'token'")
-        self._must_tell_entropies(f"rollouts {self.rollouts.name!r} branch")
-
-    def _must_tell_entropies(self, who: str) -> None:
-        if self.policy.engine != "local" and not self.policy.vllm.entropy_top:
-            raise ValueError(
-                f"{who} by entropy, which vLLM tells only when asked: policy.vllm.entropy_top = 10"
-            )
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.policy.weights == "adapter" and self.model.lora is None:
-            raise ValueError("policy.weights = 'adapter' needs adapters: a table [model.lora]")
-        if self.model.dtype != "float32" and self.model.lora is None:
-            raise ValueError("model.dtype is for frozen weights; without [model.lora] none are")
-        if self.policy.engine == "local" and self.optimizer.precision != "float32":
-            raise ValueError(
-                "the local policy samples in float32, so optimizer.precision must be float32 too; "
-                "policy.engine = 'vllm' measures the difference and can correct for it"
-            )
-        if self.rollouts.max_staleness and self.policy.engine == "local":
-            raise ValueError(
-                "the local policy samples from the very weights that train, so it cannot run "
-                "ahead: rollouts.max_staleness must be 0 (policy.engine = 'vllm' has its own)"
-            )
-        if self.policy.engine == "vllm-in-process":
-            self._fits_in_process()
-        return self
-
-    def _fits_in_process(self) -> None:
-        if self.rollouts.max_staleness and self.policy.vllm.sleep:
-            raise ValueError(
-                "an engine that sleeps during updates cannot run ahead: rollouts.max_staleness "
-                "must be 0, or policy.vllm.sleep = false with memory for both"
-            )
-        if self.policy.weights in {"nccl", "ipc"}:
-            raise ValueError(
-                f"policy.weights = {self.policy.weights!r} goes to a server; 'folder' and "
-                "'adapter' go to an engine in process"
-            )
-        if self.policy.vllm.urls:
-            raise ValueError("policy.vllm.urls are of servers: policy.engine = 'vllm'")
 
 
 DEFAULT_PARTS = {

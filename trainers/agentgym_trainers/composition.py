@@ -1,0 +1,96 @@
+"""Which settings of a run go together; the others are refused with the reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentgym_trainers.config import TrainConfig
+
+
+def require_fit(config: TrainConfig) -> None:
+    """Refuse combinations that make no sense.
+
+    Raises:
+        ValueError: one does not; the message says why, and what would.
+    """
+    _parts(config)
+    _engine(config)
+
+
+def _parts(config: TrainConfig) -> None:
+    if config.rollouts.branches:
+        _shared_prefixes(config)
+    if "entropies" in config.credit.needs:
+        _entropies(config, f"credit {config.credit.name!r} weighs")
+    if config.shaping and not config.credit.shaped:
+        raise ValueError(
+            f"credit {config.credit.name!r} reads the parts of the reward, which "
+            f"shaping {config.shaping[0].name!r} does not change"
+        )
+    if config.replay and config.rollouts.dynamic:
+        raise ValueError("rollouts.dynamic drops the very groups that [replay] would mend")
+    updates = config.optimizer.epochs * config.optimizer.minibatches
+    if config.objective.llds and updates == 1 and not config.rollouts.max_staleness:
+        raise ValueError(
+            "objective.llds compares with the policy that sampled, which in the only update of "
+            "a step is the policy itself; set optimizer.minibatches or epochs above 1"
+        )
+
+
+def _shared_prefixes(config: TrainConfig) -> None:
+    shared = f"rollouts {config.rollouts.name!r} share prefixes, and a shared token"
+    if config.objective.by_sequence:
+        raise ValueError(
+            f"{shared} has a sequence ratio in each trajectory that holds it, where objective "
+            f"{config.objective.name!r} has one for a row"
+        )
+    if config.objective.llds and config.objective.llds.gate == "response":
+        raise ValueError(
+            f"{shared} is of several responses: objective.llds.gate = 'action' or 'token'"
+        )
+    over = {bound.over for bound in config.correction.reject} - {"token"}
+    if over or (config.correction.weights != "none" and config.correction.level == "sequence"):
+        raise ValueError(f"{shared} is corrected and rejected for itself: by 'token'")
+    _entropies(config, f"rollouts {config.rollouts.name!r} branch")
+
+
+def _entropies(config: TrainConfig, who: str) -> None:
+    if config.policy.engine != "local" and not config.policy.vllm.entropy_top:
+        raise ValueError(
+            f"{who} by entropy, which vLLM tells only when asked: policy.vllm.entropy_top = 10"
+        )
+
+
+def _engine(config: TrainConfig) -> None:
+    if config.policy.weights == "adapter" and config.model.lora is None:
+        raise ValueError("policy.weights = 'adapter' needs adapters: a table [model.lora]")
+    if config.model.dtype != "float32" and config.model.lora is None:
+        raise ValueError("model.dtype is for frozen weights; without [model.lora] none are")
+    if config.policy.engine == "local" and config.optimizer.precision != "float32":
+        raise ValueError(
+            "the local policy samples in float32, so optimizer.precision must be float32 too; "
+            "policy.engine = 'vllm' measures the difference and can correct for it"
+        )
+    if config.rollouts.max_staleness and config.policy.engine == "local":
+        raise ValueError(
+            "the local policy samples from the very weights that train, so it cannot run "
+            "ahead: rollouts.max_staleness must be 0 (policy.engine = 'vllm' has its own)"
+        )
+    if config.policy.engine == "vllm-in-process":
+        _in_process(config)
+
+
+def _in_process(config: TrainConfig) -> None:
+    if config.rollouts.max_staleness and config.policy.vllm.sleep:
+        raise ValueError(
+            "an engine that sleeps during updates cannot run ahead: rollouts.max_staleness "
+            "must be 0, or policy.vllm.sleep = false with memory for both"
+        )
+    if config.policy.weights in {"nccl", "ipc"}:
+        raise ValueError(
+            f"policy.weights = {config.policy.weights!r} goes to a server; 'folder' and "
+            "'adapter' go to an engine in process"
+        )
+    if config.policy.vllm.urls:
+        raise ValueError("policy.vllm.urls are of servers: policy.engine = 'vllm'")
