@@ -9,12 +9,16 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from agentgym.errors import BadInput
 
 M = TypeVar("M", bound=BaseModel)
+SETTINGS = ConfigDict(
+    frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+)
+"""What the tables of a training run have in common."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from agentgym.config import validate
+from agentgym.config import SETTINGS, validate
 from agentgym.errors import BadInput, UnknownName
 
 KINDS = {
@@ -28,9 +28,7 @@ KINDS = {
 class Part(BaseModel):
     """Base of all parts; the fields of a subclass are its hyper-parameters."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = SETTINGS
 
     name: str
     """What a config file calls it."""

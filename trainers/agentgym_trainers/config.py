@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import BaseModel, Field, SerializeAsAny, model_validator
 
-from agentgym.config import override, read_toml, validate
+from agentgym.config import SETTINGS, override, read_toml, validate
 from agentgym.context import Context, FullHistory
 from agentgym.credit import Credit
 from agentgym.drift import OnRewrite
@@ -31,9 +31,7 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 class Table(BaseModel):
     """A table of the config file."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = SETTINGS
 
 
 class EnvConfig(Table):

@@ -22,9 +22,10 @@ import math
 from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from torch import Tensor
 
+from agentgym.config import SETTINGS
 from agentgym_trainers.objectives.divergence import LARGEST_LOG_RATIO, KLForm
 
 Reduction = Literal["sum", "mean", "amax"]
@@ -33,9 +34,7 @@ Reduction = Literal["sum", "mean", "amax"]
 class Rejection(BaseModel):
     """A bound on the divergence of the two policies; beyond it there is no loss."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = SETTINGS
 
     estimator: KLForm = "k3"
     """k1 = -d, abs = |d|, k2 = d^2 / 2, k3 = exp(d) - 1 - d: all of KL(sampling, training)."""
@@ -68,9 +67,7 @@ class Rejection(BaseModel):
 class Correction(BaseModel):
     """What is done about the difference between sampling and training policy."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = SETTINGS
 
     old: Literal["sampled", "recomputed"] = "sampled"
     """What the surrogate's ratio is taken against: the logprobs of sampling themselves, or those

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 
 import torch
 from peft import LoraConfig
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from agentgym.config import SETTINGS
 
 
 class LoRA(BaseModel):
     """Train low-rank adapters instead of the model's own weights."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = SETTINGS
 
     rank: Annotated[int, Field(ge=1)] = 16
     """Rows of A and columns of B."""

@@ -21,6 +21,8 @@ class Credited:
     rows: list[Row]
     advantages: Floats
     measured: dict[str, float] = field(default_factory=dict)
+    replayed: int = 0
+    """Trajectories of earlier training steps, which older weights sampled."""
 
 
 def credited(

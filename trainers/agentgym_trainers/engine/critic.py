@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from torch import Tensor
 
+from agentgym.config import SETTINGS
 from agentgym.credit import Floats
 from agentgym_trainers.engine.batches import Batch, micro_batches, weigh
 from agentgym_trainers.engine.rows import Row
@@ -23,9 +24,7 @@ from agentgym_trainers.engine.rows import Row
 class CriticConfig(BaseModel):
     """How the critic learns."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = SETTINGS
 
     lr: Annotated[float, Field(gt=0)] = 1e-3
     """Its learning rate."""

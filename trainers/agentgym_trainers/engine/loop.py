@@ -108,6 +108,7 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
         started = time.perf_counter()
         batch = await anyio.to_thread.run_sync(_credited, run, experience, step)
         numbers |= batch.measured
+        numbers["train/replayed"] = batch.replayed
         ended = time.perf_counter()
         async with run.sampler.updating():
             learnt = await anyio.to_thread.run_sync(
@@ -121,8 +122,8 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
                     attribution=config.rollouts.attribution,
                 )
             )
-        if config.policy.engine == "local" and not batch.measured.get("train/replayed"):
-            _require_agreement(learnt["mismatch"])  # older weights sampled what is replayed
+        if config.policy.engine == "local" and not batch.replayed:
+            _require_agreement(learnt["mismatch"])
         numbers |= {f"update/{name}": value for name, value in learnt.items()}
         numbers["update/advantage_abs"] = float(np.abs(batch.advantages).mean())
         numbers["seconds/credit"] = ended - started
@@ -152,8 +153,7 @@ def _credited(run: Run, experience: Experience, step: int) -> Credited:
         run.successes.remember(experience.played)
     batch = credited(config, learnt_from, greedy=experience.greedy, critic=run.critic)
     new = {t.id for t in experience.learnt_from}
-    replayed = float(sum(t.id not in new for t in learnt_from))
-    return replace(batch, measured=batch.measured | {"train/replayed": replayed})
+    return replace(batch, replayed=sum(t.id not in new for t in learnt_from))
 
 
 def _context(run: Run) -> int:

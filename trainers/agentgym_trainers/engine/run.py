@@ -124,9 +124,11 @@ def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
             raise BadInput(f"{config.env.id} has no tasks in its split {split!r}")
     if config.env.tasks:
         tasks[config.env.train_split] = chosen(tasks[config.env.train_split], config.env.tasks)
-    if config.rollouts.branches:
-        _require_forks(env, tasks[config.env.train_split][0], config)
-    env.close()
+    try:
+        if config.rollouts.branches:
+            _require_forks(env, tasks[config.env.train_split][0], config)
+    finally:
+        env.close()
     if clash := {t.name for t in env.tools} & {t.name for t in config.context.tools}:
         raise BadInput(
             f"{config.env.id} and context {config.context.name!r} both have a tool named "

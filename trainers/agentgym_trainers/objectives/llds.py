@@ -18,9 +18,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from torch import Tensor
 
+from agentgym.config import SETTINGS
 from agentgym.errors import option
 
 Gate = Literal["token", "action", "response"]
@@ -29,9 +30,7 @@ Gate = Literal["token", "action", "response"]
 class LLDS(BaseModel):
     """Settings of the regulariser."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = SETTINGS
 
     coef: Annotated[float, Field(ge=0)] = 0.2
     """Its weight."""

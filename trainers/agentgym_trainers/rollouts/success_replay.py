@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from agentgym.config import SETTINGS
 from agentgym.seeding import derive_seed
 from agentgym.trajectory import Trajectory
 
@@ -24,9 +25,7 @@ from agentgym.trajectory import Trajectory
 class SuccessReplay(BaseModel):
     """When a group has failed, and what is kept for it."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = SETTINGS
 
     kept: Annotated[int, Field(ge=1)] = 8
     """Successes kept of each task; the oldest goes first."""
