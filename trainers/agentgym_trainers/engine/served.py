@@ -79,6 +79,7 @@ async def served(
     servers: list[Server] = [Server(url, settings) for url in settings.urls]
     if not servers:
         arguments, variables = _server_needs(config)
+        torch.cuda.empty_cache()  # what the warm start needed; vLLM counts what is free
         with display.stage("starting vLLM", 1) as stage:
             own = await stack.enter_async_context(
                 serving(
@@ -108,6 +109,7 @@ async def served_in_process(
     from agentgym.policy.vllm.in_process import in_process  # noqa: PLC0415  imports vLLM
 
     arguments, _ = _server_needs(config)
+    torch.cuda.empty_cache()
     with display.stage("starting vLLM", 1) as stage:
         start = base_folder(config.run_dir / "start")
         opening = in_process(start, config.policy.vllm, arguments=arguments)

@@ -54,6 +54,10 @@ async def start(
     else:
         model, tokenizer = load(named_folder(settings.path), settings)
     if settings.lora:
+        if settings.path == "tiny":  # an adapter's folder names the base model's, so it needs one
+            model.name_or_path = str((config.run_dir / "base").absolute())
+            model.save_pretrained(model.name_or_path)
+            tokenizer.save_pretrained(model.name_or_path)
         add_adapters(model, settings.lora, derive_seed(config.seed, "adapters"))
     if episodes:
         policy = LocalPolicy(model, tokenizer, template=config.policy.template.model_dump())

@@ -80,11 +80,13 @@ class FolderSync:
     def _write(self) -> None:
         weights = dict(whole_weights(self.model, self.dtype))
         needed = sum(value.nbytes for value in weights.values())
+        file = self.folder / "model.safetensors"
         free = shutil.disk_usage(self.folder).free
+        free += file.stat().st_size if file.exists() else 0  # it is written over
         if needed > free:
             raise AgentGymError(
                 f"the weights need {needed / 1e9:.1f} GB in {self.folder.parent}, which has "
                 f"{free / 1e9:.1f} GB left; make it larger (a container's --shm-size), or send "
                 "them another way: policy.weights = 'adapter', 'ipc' or 'nccl'"
             )
-        save_file(weights, self.folder / "model.safetensors")
+        save_file(weights, file)

@@ -7,6 +7,7 @@ in a thread of its own with a time limit, and a run in which it passed is over.
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -111,6 +112,8 @@ class NativeSync:
             self.engine.shutdown()
 
     def _transfer(self, server: Server, world: int) -> None:
+        torch.cuda.set_device(self.source.model.device)  # a new thread begins on device 0
+        torch.cuda.synchronize()  # the optimiser's stream; the weights are merged on others
         if self.engine is None:
             self.engine = self._connect(server, world)
         self.engine.send_weights()
@@ -122,7 +125,11 @@ class NativeSync:
                 rank=0, master_address="127.0.0.1", master_port=_free_port(), world_size=world
             )
         else:
-            where = IPCTrainerInitInfo(rank=0, packed=True)
+            largest = max(
+                math.prod(one.shape) * one.dtype.itemsize for one in self.source.metadata()
+            )
+            room = max(largest, IPCTrainerInitInfo.packed_buffer_size_bytes)
+            where = IPCTrainerInitInfo(rank=0, packed=True, packed_buffer_size_bytes=room)
         client = HTTPVLLMWeightSyncClient(server.url, timeout=server.config.update_timeout)
         return WeightTransferTrainerFactory.trainer_init(where, client=client, source=self.source)
 
