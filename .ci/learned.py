@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from agentgym.evaluation import Report, compare
-from agentgym_trainers.engine.held_out import saved
+from agentgym.evaluation.evaluation import Report, compare
+from agentgym_trainers.run.held_out import saved
 
 LEAST = 0.3  # of success gained, greedy; a habit corrected gains about 0.8
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from traceback import extract_tb
 from typing import NamedTuple
 
-from agentgym.env import TextEnv
-from agentgym.env_checks import CHECKS, Broken, Subject
+from agentgym.env.checks import CHECKS, Broken, Subject
+from agentgym.env.registry import make as make_by_name
+from agentgym.env.text_env import TextEnv
 from agentgym.errors import BadInput
-from agentgym.registry import make as make_by_name
 
 
 class Finding(NamedTuple):

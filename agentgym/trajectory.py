@@ -10,9 +10,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, ValidationError, model_validator
 
-from agentgym.drift import Drift
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
+from agentgym.rendering.drift import Drift
 
 
 class StopReason(StrEnum):

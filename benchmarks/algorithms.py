@@ -25,10 +25,10 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from agentgym.statistics import mean_interval, paired_difference
+from agentgym.evaluation.statistics import mean_interval, paired_difference
 from agentgym.trajectory import read_jsonl
 from agentgym_trainers.config import load
-from agentgym_trainers.engine.metrics import read
+from agentgym_trainers.run.metrics import read
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = Path(__file__).parent / "algorithms"

@@ -18,11 +18,11 @@ import agentgym
 from agentgym.policy.local import LocalPolicy, load_folder
 from agentgym.trajectory import Group
 from agentgym_trainers.config import TrainConfig, load
-from agentgym_trainers.engine.loop import train
 from agentgym_trainers.rollouts.aepo import AEPO
 from agentgym_trainers.rollouts.arpo import ARPO
 from agentgym_trainers.rollouts.independent import Independent
 from agentgym_trainers.rollouts.rollouts import Rollouts
+from agentgym_trainers.run.loop import train
 
 SETTINGS = Path(__file__).parent / "algorithms"
 

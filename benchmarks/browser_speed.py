@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 import agentgym
-from agentgym.env import TextEnv
+from agentgym.env.text_env import TextEnv
 from agentgym_tools.browser.host import executable
 
 WINDOWS = 10

@@ -21,8 +21,8 @@ from rich.table import Table
 
 import agentgym
 from agentgym.credit import Floats, Steps
+from agentgym.evaluation.statistics import mean_interval
 from agentgym.policy.scripted import expert_policy
-from agentgym.statistics import mean_interval
 from agentgym.trajectory import Trajectory
 from agentgym_envs.errand.env import Errand
 from agentgym_trainers.credit.gigpo import GiGPO

@@ -26,10 +26,10 @@ import textarena as ta
 from skyrl_gym.envs.base_text_env import BaseTextEnv, BaseTextEnvStepOutput
 from textarena.wrappers import ActionFormattingWrapper, LLMObservationWrapper
 
-from agentgym.env import StepResult, Task, TextEnv
-from agentgym.episode import rollout
+from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import EpisodeOver
 from agentgym.policy import Completion
+from agentgym.rollouts.episode import rollout
 from agentgym_envs.gem.env import Gem
 from agentgym_envs.textarena.env import TextArena
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import agentgym
-from agentgym.env import Task, TextEnv
+from agentgym.env.text_env import Task, TextEnv
 
 EPISODES = 300
 ROUNDS = 3

@@ -19,10 +19,10 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from agentgym.evaluation import Report, compare
-from agentgym.statistics import mean_interval
-from agentgym_trainers.engine.held_out import KINDS, saved
-from agentgym_trainers.engine.metrics import read
+from agentgym.evaluation.evaluation import Report, compare
+from agentgym.evaluation.statistics import mean_interval
+from agentgym_trainers.run.held_out import KINDS, saved
+from agentgym_trainers.run.metrics import read
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = Path(__file__).parent / "families"

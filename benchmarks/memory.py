@@ -18,15 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 import agentgym
-from agentgym.context import Context, FullHistory, Window
-from agentgym.env import TextEnv
-from agentgym.limits import Limits
-from agentgym.memory import Memory
+from agentgym.context.context import Context, FullHistory, Window
+from agentgym.context.memory import Memory
+from agentgym.env.text_env import TextEnv
 from agentgym.policy import Completion, Prompt, Sampling
-from agentgym.renderer import ChatTemplate
+from agentgym.rendering.renderer import ChatTemplate
+from agentgym.rollouts.limits import Limits
 from agentgym.trajectory import Trajectory
 from agentgym_envs.inspection.remembering import remembering
-from agentgym_trainers.tiny_model import tiny_tokenizer
+from agentgym_trainers.learner.tiny_model import tiny_tokenizer
 
 TASKS = 100
 CONTEXTS: tuple[Context, ...] = (FullHistory(), Window(turns=2), Memory())

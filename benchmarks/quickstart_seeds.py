@@ -13,10 +13,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from agentgym.evaluation import Report
-from agentgym.statistics import mean_interval
-from agentgym_trainers.engine.held_out import KINDS, saved
-from agentgym_trainers.engine.metrics import read
+from agentgym.evaluation.evaluation import Report
+from agentgym.evaluation.statistics import mean_interval
+from agentgym_trainers.run.held_out import KINDS, saved
+from agentgym_trainers.run.metrics import read
 
 ROOT = Path(__file__).parent.parent
 

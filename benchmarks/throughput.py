@@ -30,14 +30,14 @@ import anyio
 import numpy as np
 
 import agentgym
-from agentgym.context import Message
+from agentgym.context.context import Message
 from agentgym.policy import Prompt, Sampling
 from agentgym.policy.smollm2 import smollm2
 from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import environment, serving
 from agentgym.seeding import derive_seed
-from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
+from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
 
 CONFIG = EngineConfig(dtype="float32", max_model_len=1024, max_num_seqs=32, cpu_cache=2)
 TURNS, PARALLEL, MEDIAN, STALL, RARE = 5, 32, 0.05, 5.0, 0.01

@@ -14,10 +14,10 @@ from pathlib import Path
 from pydantic import JsonValue
 
 import agentgym
-from agentgym.memory import Memory
+from agentgym.context.memory import Memory
 from agentgym.policy import Prompt
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 from agentgym.trajectory import write_jsonl
 from agentgym_trainers.config import TrainConfig, load
 

@@ -30,8 +30,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import agentgym
-from agentgym.calling import CallLimits, Ledger, ToolCaller
-from agentgym.tooling import Tool, ToolCall, ToolResult, Transient, tool
+from agentgym.tools.caller import CallLimits, Ledger, ToolCaller
+from agentgym.tools.tool import Tool, ToolCall, ToolResult, Transient, tool
 
 ROOT = Path(__file__).parent.parent
 MEDIAN, SPREAD, LONGEST = 0.2, 0.5, 1.0  # seconds of a tool: log-normal, cut

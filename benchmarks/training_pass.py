@@ -26,13 +26,13 @@ from statistics import median
 import numpy as np
 import torch
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.policy.local import load_folder
 from agentgym.policy.smollm2 import smollm2
 from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig
-from agentgym_trainers.engine.learner import Learner
-from agentgym_trainers.engine.rows import Row, rows_of
+from agentgym_trainers.learner.learner import Learner
+from agentgym_trainers.learner.rows import Row, rows_of
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 FIRST_PROMPT, SAMPLED, OBSERVED = 100, 30, 30

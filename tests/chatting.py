@@ -3,9 +3,9 @@
 from counter import TASK, Counter
 
 import agentgym
-from agentgym.limits import Limits
 from agentgym.policy import Sampling
-from agentgym.tooling import tool
+from agentgym.rollouts.limits import Limits
+from agentgym.tools.tool import tool
 from agentgym.trajectory import StopReason
 
 GREEDY = Sampling(temperature=0, max_tokens=6)

@@ -25,7 +25,7 @@ TEXTS = [
 
 @pytest.fixture(scope="session")
 def _tiny():
-    from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
+    from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
 
     tokenizer = tiny_tokenizer(TEXTS, vocabulary=320)
     return tiny_model(tokenizer, width=32, layers=2, context=512, seed=7), tokenizer

@@ -4,9 +4,9 @@ import math
 import time
 
 import agentgym
-from agentgym.env import Task, TextEnv
-from agentgym.limits import Limits
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.policy.scripted import ScriptedPolicy
+from agentgym.rollouts.limits import Limits
 
 TASK = Task(id="t", split="train")
 

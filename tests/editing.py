@@ -7,13 +7,13 @@ from made_rows import TASK
 from template_forms import written
 
 import agentgym
-from agentgym.env import TextEnv
-from agentgym.limits import Limits
-from agentgym.memory import Memory
+from agentgym.context.memory import Memory
+from agentgym.env.text_env import TextEnv
 from agentgym.policy import Completion
 from agentgym.policy.scripted import ScriptedPolicy
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.rollouts.limits import Limits
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 
 QUIET = Memory(instructions="")
 

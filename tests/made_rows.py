@@ -9,13 +9,13 @@ import torch
 from peft import LoraConfig
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig
-from agentgym_trainers.correction import Correction
-from agentgym_trainers.engine.batches import micro_batches, weigh
-from agentgym_trainers.engine.learner import Learner
-from agentgym_trainers.engine.rows import rows_of
+from agentgym_trainers.learner.batches import micro_batches, weigh
+from agentgym_trainers.learner.learner import Learner
+from agentgym_trainers.learner.rows import rows_of
+from agentgym_trainers.objectives.correction import Correction
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 TASK = Task(id="t", split="train")

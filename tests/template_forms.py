@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from conftest import missing
 
-from agentgym.renderer import ChatTemplate
+from agentgym.rendering.renderer import ChatTemplate
 
 TEMPLATES = Path(__file__).parent / "templates"
 CHATML = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]

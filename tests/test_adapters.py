@@ -24,8 +24,8 @@ from agentgym.export.instructions import instructions
 from agentgym.policy import Sampling
 from agentgym.policy.chat import ChatPolicy
 from agentgym.policy.scripted import ScriptedPolicy
-from agentgym.tool_calls import parse_tool_calls
-from agentgym.tooling import ToolCall, tool
+from agentgym.tools.parse import parse_tool_calls
+from agentgym.tools.tool import ToolCall, tool
 
 ROOT = Path(__file__).parent.parent
 EXTRAS = {

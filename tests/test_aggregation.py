@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from agentgym_trainers.engine.batches import weigh
-from agentgym_trainers.engine.rows import Row
+from agentgym_trainers.learner.batches import weigh
+from agentgym_trainers.learner.rows import Row
 from agentgym_trainers.objectives.aggregation import token_weights
 
 AGGREGATIONS = [
@@ -62,9 +61,9 @@ def test_a_shared_token_counts_once_for_each_that_holds_it():
     rows = [row(([0, 1], [1, -1]), ([0], [1])), row(([1], [-1]), ([1], [-1]))]
     first, second = weigh(rows, "token-mean")
     assert first.weight.tolist() == pytest.approx([0, 2 / 5, 0, 1 / 5])
-    assert first.praise.tolist() == pytest.approx([0, 1 / 5, 0, 1 / 5])
-    assert first.blame.tolist() == pytest.approx([0, -1 / 5, 0, 0])
-    assert second.blame.tolist() == pytest.approx([0, -1 / 5, 0, -1 / 5])
+    assert first.positive.tolist() == pytest.approx([0, 1 / 5, 0, 1 / 5])
+    assert first.negative.tolist() == pytest.approx([0, -1 / 5, 0, 0])
+    assert second.negative.tolist() == pytest.approx([0, -1 / 5, 0, -1 / 5])
     first, second = weigh(rows, "seq-mean-token-mean")
     assert first.weight.tolist() == pytest.approx([0, 1 / 4 + 1 / 6, 0, 1 / 4])
     assert second.weight.tolist() == pytest.approx([0, 1 / 6, 0, 1 / 6])
@@ -72,11 +71,11 @@ def test_a_shared_token_counts_once_for_each_that_holds_it():
 
 def test_hard_attribution_gives_a_shared_token_the_mean():
     (only,) = weigh([row(([0, 1], [1, -0.5]))], "token-mean", attribution="hard")
-    assert only.praise.tolist() == pytest.approx([0, 0.25])
-    assert only.blame.tolist() == [0, 0]
+    assert only.positive.tolist() == pytest.approx([0, 0.25])
+    assert only.negative.tolist() == [0, 0]
     (only,) = weigh([row(([0, 1], [1, -0.5]))], "token-mean", attribution="soft")
-    assert only.praise.tolist() == pytest.approx([0, 0.5])
-    assert only.blame.tolist() == pytest.approx([0, -0.25])
+    assert only.positive.tolist() == pytest.approx([0, 0.5])
+    assert only.negative.tolist() == pytest.approx([0, -0.25])
 
 
 @given(

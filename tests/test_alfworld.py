@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from conftest import missing
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, EpisodeOver, MissingExtra, UnknownName
 from agentgym.testing import check_env
 

@@ -10,8 +10,8 @@ import agentgym
 from agentgym import BadInput, TooManyFailures, UnknownName
 from agentgym.policy.local import load_folder
 from agentgym_trainers.config import load
-from agentgym_trainers.engine.loop import train
-from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
+from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
+from agentgym_trainers.run.loop import train
 
 GOOD = '[credit]\nname = "grpo"\n'
 

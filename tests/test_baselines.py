@@ -6,8 +6,7 @@ import pkgutil
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from made_steps import columns, constant_groups, episodes, interleaved, steps_of
 
 import agentgym_trainers.credit

@@ -6,19 +6,18 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from made_rows import TASK, sampled_step
 
 import agentgym
-from agentgym.context import FullHistory, Window
-from agentgym.crew import Crew
-from agentgym.env import Task, TextEnv
+from agentgym.context.context import FullHistory, Window
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.errors import BadInput
 from agentgym.policy.local import LocalPolicy
+from agentgym.rollouts.workers import Workers
 from agentgym.trajectory import Group, Step, StopReason, Trajectory
-from agentgym_trainers.engine.batches import weigh
-from agentgym_trainers.engine.rows import rows_of
+from agentgym_trainers.learner.batches import weigh
+from agentgym_trainers.learner.rows import rows_of
 from agentgym_trainers.rollouts.aepo import AEPO
 from agentgym_trainers.rollouts.arpo import ARPO
 from agentgym_trainers.rollouts.tree import Tree
@@ -168,14 +167,14 @@ def entropic(*entropies):
 
 def planted(rule, model, tokenizer):
     """A tree of which nothing has grown yet; its vocabulary is e^4, so that ln V = 4."""
-    crew = Crew(
+    workers = Workers(
         Ledger,
         LocalPolicy(model, tokenizer),
         concurrency=1,
         planned=rule.group_size,
         max_failures=0,
     )
-    tree = Tree(rule, crew, Group(id="g", task=TASK), 0, 0, FullHistory())
+    tree = Tree(rule, workers, Group(id="g", task=TASK), 0, 0, FullHistory())
     tree.vocabulary = math.exp(4)
     return tree
 

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from browsing import need_browser
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from agentgym import background
-from agentgym.episode import rollout
 from agentgym.errors import EpisodeOver
 from agentgym.policy.scripted import expert_policy
+from agentgym.rollouts.episode import rollout
+from agentgym.runtime import background
 from agentgym_tools.browser import host
 from agentgym_tools.browser.command import NAMED_KEYS, Command, find_command
 from agentgym_tools.browser.host import NoBrowser, executable

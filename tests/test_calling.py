@@ -8,13 +8,12 @@ from collections import Counter
 
 import anyio
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.calling import CallLimits, Ledger, ToolCaller
 from agentgym.errors import BadInput
-from agentgym.tooling import ToolCall, ToolResult, tool, tools_of
+from agentgym.tools.caller import CallLimits, Ledger, ToolCaller
+from agentgym.tools.tool import ToolCall, ToolResult, tool, tools_of
 
 
 @tool

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 import agentgym
-from agentgym.calling import CallLimits, Ledger, ToolCaller
-from agentgym.calling.attempts import may_help
 from agentgym.errors import ServerError
-from agentgym.tooling import ToolCall, ToolResult, TooSlow, Transient, tool
+from agentgym.tools.caller import CallLimits, Ledger, ToolCaller
+from agentgym.tools.caller.attempts import may_help
+from agentgym.tools.tool import ToolCall, ToolResult, TooSlow, Transient, tool
 
 LIMITS = CallLimits(attempts=3, pause=0.01, timeout=0.5)
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 import agentgym
-from agentgym.calling import CallLimits, Ledger, ResultCache, ToolCaller
 from agentgym.errors import BadInput
-from agentgym.tooling import ToolCall, tool, tools_of
+from agentgym.tools.caller import CallLimits, Ledger, ResultCache, ToolCaller
+from agentgym.tools.tool import ToolCall, tool, tools_of
 
 
 class Shelf:
@@ -88,7 +88,8 @@ def test_what_is_on_disk_outlives_the_process_and_is_shared(tmp_path):
     again = ToolCaller(cache=ResultCache(file))
     assert call(again, Shelf(), ("find", {"word": "lamp"})) == (["lamp 3 1"], 1)
     program = (
-        "import sys, agentgym; from agentgym.calling import *; from agentgym.tooling import *\n"
+        "import sys, agentgym; from agentgym.tools.caller import *\n"
+        "from agentgym.tools.tool import *\n"
         "@tool(pure=True, version='1')\n"
         "def find(word: str, limit: int = 3) -> str:\n"
         "    'Find.'\n"

@@ -9,10 +9,10 @@ from faulty import answers, faulty
 
 import agentgym
 from agentgym.errors import BadInput
-from agentgym.evaluation import Report
-from agentgym.limits import Limits
+from agentgym.evaluation.evaluation import Report
 from agentgym.policy import Prompt, Sampling
 from agentgym.policy.chat import ChatPolicy
+from agentgym.rollouts.limits import Limits
 from agentgym.trajectory import read_jsonl, write_jsonl
 
 SECRET = "sk-not-for-anyone"

@@ -3,7 +3,7 @@
 import pytest
 
 from agentgym.policy.chat_completion import ChatCompletion
-from agentgym.tool_calls import parse_tool_calls
+from agentgym.tools.parse import parse_tool_calls
 
 
 def chat_completion(message, finish_reason="stop", **more):

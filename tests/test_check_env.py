@@ -6,8 +6,8 @@ import gymnasium
 import pytest
 
 import agentgym
-from agentgym.adapter import GymnasiumText
-from agentgym.env import Task, TextEnv
+from agentgym.env.gymnasium_env import GymnasiumText
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env, findings_of
 from agentgym_envs.webshop.env import WebShop

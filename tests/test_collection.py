@@ -8,11 +8,11 @@ import pytest
 from counter import TASK, TASKS, Counter, collect, play, says
 
 import agentgym
-from agentgym.crew import EnvPool
-from agentgym.env import FreeText, Task
+from agentgym.env.text_env import FreeText, Task
 from agentgym.errors import BadInput, TooManyFailures
-from agentgym.limits import Limits
 from agentgym.policy.scripted import ScriptedPolicy, random_policy
+from agentgym.rollouts.limits import Limits
+from agentgym.rollouts.workers import EnvPool
 
 
 def test_a_broken_episode_costs_itself_alone():

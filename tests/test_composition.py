@@ -7,18 +7,18 @@ import pytest
 from rich.console import Console
 
 import agentgym
-from agentgym.env import Task, TextEnv
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.errors import BadInput
+from agentgym.evaluation.selection import chosen, solved, write_selection
 from agentgym.policy import Prompt
-from agentgym.selection import chosen, solved, write_selection
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 from agentgym.trajectory import Step, StopReason, Trajectory, grouped, read_jsonl
 from agentgym_trainers.config import load
-from agentgym_trainers.engine.experience import TaskOrder, gather
-from agentgym_trainers.engine.loop import train
-from agentgym_trainers.engine.metrics import read
-from agentgym_trainers.engine.progress import Display
+from agentgym_trainers.display import Display
 from agentgym_trainers.rollouts.success_replay import Successes, SuccessReplay
+from agentgym_trainers.run.loop import train
+from agentgym_trainers.run.metrics import read
+from agentgym_trainers.sampling.experience import TaskOrder, gather
 
 SMALL = """
 steps = 2

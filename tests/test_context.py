@@ -4,11 +4,11 @@ import pytest
 from template_forms import assistant, user
 
 import agentgym
-from agentgym.context import FullHistory, Turn, Window
-from agentgym.env import Task, TextEnv
+from agentgym.context.context import FullHistory, Turn, Window
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.policy import Sampling
 from agentgym.policy.local import LocalPolicy
-from agentgym.renderer import ChatTemplate
+from agentgym.rendering.renderer import ChatTemplate
 
 TASK = Task(id="t", split="train")
 TURNS = [Turn(f"o{i}", f"a{i}") for i in range(4)]

@@ -5,12 +5,17 @@ from copy import deepcopy
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from made_rows import gradient, learner_of, on_policy, some_rows
 from pydantic import ValidationError
 
-from agentgym_trainers.correction import Correction, divergence, effect, importance, mismatch
+from agentgym_trainers.objectives.correction import (
+    Correction,
+    divergence,
+    effect,
+    importance,
+    mismatch,
+)
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 # Four tokens, of which the trainer's probability is so many times that of sampling; trajectory 7

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made_rows import episode
 
-from agentgym_trainers.engine.critic import Critic, CriticConfig
-from agentgym_trainers.engine.rows import rows_of
+from agentgym_trainers.learner.critic import Critic, CriticConfig
+from agentgym_trainers.learner.rows import rows_of
 
 
 def leaves(shared):

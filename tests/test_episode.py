@@ -9,12 +9,12 @@ import pytest
 from counter import TASK, BrokenReset, Counter, collect, play, says
 
 import agentgym
-from agentgym.context import Context
-from agentgym.env import TextEnv
+from agentgym.context.context import Context
+from agentgym.env.text_env import TextEnv
 from agentgym.errors import AgentGymError, BadInput, UnknownName
-from agentgym.limits import Limits
 from agentgym.policy import Completion
 from agentgym.policy.scripted import ScriptedPolicy
+from agentgym.rollouts.limits import Limits
 from agentgym.trajectory import (
     StopReason,
     read_jsonl,
@@ -197,7 +197,7 @@ def test_the_step_limit_is_the_callers_else_the_environments_else_fifty():
     finally:
         import gymnasium
 
-        from agentgym import registry
+        from agentgym.env import registry
 
         gymnasium.registry.pop("test/Counter-v0")
         registry._summaries.pop("test/Counter-v0")

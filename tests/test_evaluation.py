@@ -7,10 +7,10 @@ from rich.console import Console
 
 import agentgym
 from agentgym.cli.report import table_of
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
-from agentgym.evaluation import Report, compare, evaluate
-from agentgym.limits import Limits
+from agentgym.evaluation.evaluation import Report, compare, evaluate
+from agentgym.rollouts.limits import Limits
 from agentgym.trajectory import Failure, Step, StopReason, Trajectory, Usage
 from agentgym_envs.webshop.env import WebShop
 

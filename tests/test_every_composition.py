@@ -8,15 +8,14 @@ from itertools import product
 import numpy as np
 import pytest
 from editing import BROKEN, QUIET, Speller, Talk, call, prune, without_tools
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.context import FullHistory, Window
-from agentgym.env import Task
-from agentgym.renderer import ChatTemplate
-from agentgym_trainers.engine.batches import weigh
-from agentgym_trainers.engine.rows import rows_of
+from agentgym.context.context import FullHistory, Window
+from agentgym.env.text_env import Task
+from agentgym.rendering.renderer import ChatTemplate
+from agentgym_trainers.learner.batches import weigh
+from agentgym_trainers.learner.rows import rows_of
 from agentgym_trainers.rollouts.aepo import AEPO
 from agentgym_trainers.rollouts.arpo import ARPO
 from agentgym_trainers.rollouts.independent import Independent
@@ -54,7 +53,7 @@ class Chatter(Speller):
 
 @cache
 def renderer():
-    from agentgym_trainers.tiny_model import tiny_tokenizer
+    from agentgym_trainers.learner.tiny_model import tiny_tokenizer
 
     return ChatTemplate(without_tools(tiny_tokenizer(["go hall cellar"], 280)))
 
@@ -104,5 +103,5 @@ def test_a_trajectory_weighs_what_it_weighs_alone(aggregation, rollouts, context
     }
     for i in range(len(episodes)):  # the praise of this one and of no other
         rows = rows_of(episodes, (owner == i).astype(float))
-        praise = sum(counts.praise.sum() for counts in weigh(rows, aggregation))
+        praise = sum(counts.positive.sum() for counts in weigh(rows, aggregation))
         assert praise == pytest.approx(alone[aggregation][i])

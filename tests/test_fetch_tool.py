@@ -11,7 +11,7 @@ from conftest import missing
 
 import agentgym
 from agentgym.errors import MissingExtra
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 from agentgym_tools.fetch import Fetch, readable
 
 PAGE = """<html><head><title>hidden</title><style>p {}</style></head><body>

@@ -16,9 +16,9 @@ from made_rows import (
 )
 
 from agentgym_trainers.config import OptimizerConfig
-from agentgym_trainers.engine.forward import logprobs, without_adapters
-from agentgym_trainers.engine.learner import Learner
-from agentgym_trainers.engine.rows import Row
+from agentgym_trainers.learner.forward import logprobs, without_adapters
+from agentgym_trainers.learner.learner import Learner
+from agentgym_trainers.learner.rows import Row
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 REINFORCE = {"temperature": 1.0, "lr": 1e-2, "seed": 0}

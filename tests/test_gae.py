@@ -3,8 +3,7 @@ not change."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from made_steps import interleaved, steps_of
 
 from agentgym.errors import BadInput

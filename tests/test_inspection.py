@@ -9,21 +9,20 @@ import re
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.context import FullHistory, Window
-from agentgym.dice import split_of
-from agentgym.env import Task
+from agentgym.context.context import FullHistory, Window
+from agentgym.context.memory import Memory
+from agentgym.env.seeded_random import split_of
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
-from agentgym.limits import Limits
-from agentgym.memory import Memory
 from agentgym.policy import Completion
 from agentgym.policy.scripted import ScriptedPolicy
-from agentgym.renderer import ChatTemplate
+from agentgym.rendering.renderer import ChatTemplate
+from agentgym.rollouts.limits import Limits
 from agentgym.testing import check_env
-from agentgym.tool_calls import parse_tool_calls
+from agentgym.tools.parse import parse_tool_calls
 from agentgym.trajectory import StopReason
 from agentgym_envs.inspection.building import LEVELS, SIZES, Building
 from agentgym_envs.inspection.env import Inspection, find_command
@@ -351,7 +350,7 @@ class Typist(ScriptedPolicy):
 
 @pytest.mark.parametrize(("big", "limit", "chance"), [("medium", 1100, 0.1), ("hard", 1700, 0.4)])
 def test_memory_gets_through_where_the_whole_history_does_not_fit(big, limit, chance):
-    from agentgym_trainers.tiny_model import tiny_tokenizer
+    from agentgym_trainers.learner.tiny_model import tiny_tokenizer
 
     told = [
         text

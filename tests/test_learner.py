@@ -18,8 +18,8 @@ from made_rows import (
 
 from agentgym.errors import AgentGymError
 from agentgym_trainers.config import OptimizerConfig
-from agentgym_trainers.engine.learner import Learner
-from agentgym_trainers.engine.rows import Row, rows_of
+from agentgym_trainers.learner.learner import Learner
+from agentgym_trainers.learner.rows import Row, rows_of
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 AGGREGATIONS = [

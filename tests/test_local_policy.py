@@ -10,11 +10,11 @@ import torch
 from asking import ask
 
 import agentgym
-from agentgym.env import Task, TextEnv
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.errors import BadInput
-from agentgym.limits import Limits
 from agentgym.policy import Sampling
 from agentgym.policy.local import LocalPolicy
+from agentgym.rollouts.limits import Limits
 from agentgym.trajectory import StopReason
 
 TASKS = [  # of two kinds, so that a session's next episode may begin like its last one or not

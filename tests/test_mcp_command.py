@@ -25,7 +25,7 @@ from agentgym.cli import application
 from agentgym.mcp import HttpServer, StdioServer, ToolServer
 from agentgym.mcp.episode_tools import EpisodeTools
 from agentgym.mcp.offer import offer
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 
 WEBSHOP = ["agentgym/WebShop-v0", "--set", "level=easy"]
 COMMAND = [sys.executable, "-m", "agentgym", "mcp"]

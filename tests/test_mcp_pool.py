@@ -15,8 +15,8 @@ from conftest import missing
 import agentgym
 from agentgym.errors import BadInput, EpisodeOver, ServerError
 from agentgym.testing import check_env
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 
 try:
     from agentgym.mcp import ServerPool, StdioServer, ToolServer, calling

@@ -12,11 +12,11 @@ import pytest
 from conftest import missing
 
 import agentgym
-from agentgym.calling import Ledger, ToolCaller
+from agentgym.env.tool_env import ToolEnv
 from agentgym.errors import BadInput, ServerError, UnknownName
-from agentgym.tool_calls import write_tool_call
-from agentgym.tool_env import ToolEnv
-from agentgym.tooling import ToolCall
+from agentgym.tools.caller import Ledger, ToolCaller
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 
 try:
     from agentgym.mcp import HttpServer, StdioServer, ToolServer
@@ -129,7 +129,7 @@ def test_tools_work_on_any_event_loop_and_in_any_thread(everything):
     for thread in threads:
         thread.join()
     assert sorted(str(n) in text for n, text in zip(range(500, 504), sorted(got), strict=True))
-    assert len(processes()) == 2  # one server and its guardian for all of it
+    assert len(processes()) == 2  # one server and its supervisor for all of it
 
 
 class Sums(ToolEnv):

@@ -6,13 +6,12 @@ from itertools import pairwise
 
 import pytest
 from editing import BROKEN, QUIET, call, prune
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from template_forms import user
 
 import agentgym
-from agentgym.context import Edit, Turn
-from agentgym.memory import Memory
+from agentgym.context.context import Edit, Turn
+from agentgym.context.memory import Memory
 from agentgym.trajectory import read_jsonl, write_jsonl
 
 

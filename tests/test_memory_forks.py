@@ -7,11 +7,11 @@ import pytest
 from editing import BROKEN, Speller, call, play, prune, without_tools
 
 import agentgym
-from agentgym.limits import Limits
-from agentgym.memory import Memory
+from agentgym.context.memory import Memory
 from agentgym.policy.scripted import ScriptedPolicy
-from agentgym.renderer import ChatTemplate
-from agentgym_trainers.engine.rows import rows_of
+from agentgym.rendering.renderer import ChatTemplate
+from agentgym.rollouts.limits import Limits
+from agentgym_trainers.learner.rows import rows_of
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def test_a_branch_has_the_edits_of_the_episode_that_it_left(renderer):
     script += [call("recall", key="k"), "go", "go"]
     policy, branches = Speller(script, renderer), []
 
-    async def watch(episode):
+    async def on_decision(episode):
         if len(episode.record.steps) in (4, 6):  # before the prune acts; long after it
             branches.append(await episode.fork(f"b{len(branches)}", sampling_seed=3))
 
-    record = play(policy, id="root", sampling_seed=3, watch=watch)
+    record = play(policy, id="root", sampling_seed=3, on_decision=on_decision)
     for branch, shared in zip(branches, (3, 5), strict=True):
         other = agentgym.run(branch.run, other_session(branch))
         assert other.branch_step == shared

@@ -18,18 +18,17 @@ from editing import (
     spelled,
     without_tools,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from made_rows import learner_of
 from template_forms import assistant, renderer_of, user, written
 
-from agentgym.context import FullHistory
+from agentgym.context.context import FullHistory
 from agentgym.policy import Completion, Sampling
 from agentgym.policy.local import LocalPolicy
-from agentgym.renderer import ChatTemplate
-from agentgym.transcript import Transcript
-from agentgym_trainers.engine.batches import weigh
-from agentgym_trainers.engine.rows import demonstration_rows, rows_of
+from agentgym.rendering.renderer import ChatTemplate
+from agentgym.rendering.transcript import Transcript
+from agentgym_trainers.learner.batches import weigh
+from agentgym_trainers.learner.rows import demonstration_rows, rows_of
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 
@@ -70,7 +69,7 @@ edits = st.one_of(
 
 @cache
 def small_renderer():
-    from agentgym_trainers.tiny_model import tiny_tokenizer
+    from agentgym_trainers.learner.tiny_model import tiny_tokenizer
 
     return ChatTemplate(without_tools(tiny_tokenizer(["go hall cellar"], 280)))
 

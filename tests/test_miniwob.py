@@ -9,11 +9,10 @@ import struct
 
 import pytest
 from browsing import need_browser, play
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env
 from agentgym_envs.miniwob import pages

@@ -2,11 +2,10 @@
 
 from copy import deepcopy
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 from agentgym_tools.notes import LONGEST, NOTES, Notes
 
 

@@ -10,7 +10,7 @@ from conftest import missing
 
 import agentgym
 from agentgym.errors import MissingExtra
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 from agentgym_tools.python import Limits, python
 from agentgym_tools.python.bubblewrap import Bubblewrap
 from agentgym_tools.python.monty import Monty

@@ -3,15 +3,14 @@
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from template_forms import assistant, user, written
 from tokenizers import AddedToken
 
 from agentgym.errors import BadInput
-from agentgym.renderer import ChatTemplate
-from agentgym.tooling import tool
-from agentgym.transcript import Transcript
+from agentgym.rendering.renderer import ChatTemplate
+from agentgym.rendering.transcript import Transcript
+from agentgym.tools.tool import tool
 
 THINKING = (  # as Qwen3 and DeepSeek do: only what follows the thought stays in the history
     "{% for m in messages %}<|{{ m.role }}|>"
@@ -244,7 +243,7 @@ _renderers = []
 
 def renderer_of_all_tests():
     """Hypothesis does not reset fixtures between examples, so this one is made by hand."""
-    from agentgym_trainers.tiny_model import tiny_tokenizer
+    from agentgym_trainers.learner.tiny_model import tiny_tokenizer
 
     if not _renderers:
         _renderers.append(ChatTemplate(tiny_tokenizer(["go hall"], 270)))

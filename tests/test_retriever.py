@@ -15,7 +15,7 @@ from conftest import missing
 
 import agentgym
 from agentgym.errors import MissingExtra, ServerError
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 from agentgym_tools.passages import passage
 from agentgym_tools.retriever import Retriever
 from agentgym_tools.retriever.server import application

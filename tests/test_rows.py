@@ -5,19 +5,18 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from made_rows import TASK, episode, learner_of, sampled_step, some_rows
 
 import agentgym
-from agentgym.context import FullHistory, Window
-from agentgym.env import TextEnv
+from agentgym.context.context import FullHistory, Window
+from agentgym.env.text_env import TextEnv
 from agentgym.errors import BadInput
 from agentgym.policy import Sampling
 from agentgym.policy.local import LocalPolicy
-from agentgym.renderer import ChatTemplate
-from agentgym_trainers.engine.batches import micro_batches, weigh
-from agentgym_trainers.engine.rows import demonstration_rows, rows_of
+from agentgym.rendering.renderer import ChatTemplate
+from agentgym_trainers.learner.batches import micro_batches, weigh
+from agentgym_trainers.learner.rows import demonstration_rows, rows_of
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 

@@ -13,14 +13,14 @@ import pytest
 from conftest import missing
 
 from agentgym.errors import MissingExtra
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 from agentgym_tools.python import Limits
 from agentgym_tools.python.bubblewrap import Bubblewrap
 from agentgym_tools.python.monty import Monty
 
 OWNER = """
 import sys
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 from agentgym_tools.python import Limits
 from agentgym_tools.python.{module} import {name}
 

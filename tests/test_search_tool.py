@@ -5,11 +5,10 @@ from copy import deepcopy
 
 import pytest
 from conftest import missing
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from agentgym.errors import BadInput, MissingExtra
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 from agentgym_tools.passages import passage, read_corpus, shown
 from agentgym_tools.search import BM25, Search
 

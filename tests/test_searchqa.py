@@ -7,15 +7,14 @@ import random
 import re
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 from agentgym_envs.searchqa.closed_book import prior_guess
 from agentgym_envs.searchqa.env import SearchQA
 from agentgym_envs.searchqa.forms import FORMS, read_calls, read_tags

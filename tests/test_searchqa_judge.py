@@ -5,12 +5,11 @@ import math
 
 import pytest
 from faulty import answers, drops, faulty
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import agentgym
 from agentgym.errors import BadInput, ServerError
-from agentgym.judge import Agreement, Judge, agreement, judge_of, read_verdict
+from agentgym.evaluation.judge import Agreement, Judge, agreement, judge_of, read_verdict
 from agentgym.policy.scripted import ScriptedPolicy
 from agentgym_envs.searchqa.env import SearchQA
 from agentgym_envs.searchqa.score import f1

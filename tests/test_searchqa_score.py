@@ -1,8 +1,7 @@
 """Exact match, substring match and F1: numbers worked by hand."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentgym_envs.searchqa.score import exact_match, f1, normal, stands_in, substring_match
 

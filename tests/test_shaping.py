@@ -6,12 +6,11 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
 from agentgym.credit import Steps
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
 from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.credit.grpo import grpo

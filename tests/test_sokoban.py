@@ -8,12 +8,11 @@ import random
 from collections import deque
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.dice import split_of
-from agentgym.env import Task
+from agentgym.env.seeded_random import split_of
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env
 from agentgym_envs.sokoban.board import MOVES, parse

@@ -6,12 +6,11 @@ from copy import deepcopy
 
 import anyio
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
 from agentgym.errors import BadInput
-from agentgym.tooling import tools_of
+from agentgym.tools.tool import tools_of
 from agentgym_tools.sql import CHANGE, DEFINE, Database
 
 SCRIPT = """

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from agentgym.errors import BadInput
-from agentgym.statistics import (
+from agentgym.evaluation.statistics import (
     Difference,
     Interval,
     mean_interval,

@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from agentgym.cli import application
 from agentgym.cli.suite import rounds_of
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, UnknownName
-from agentgym.statistics import Interval, mean_of
-from agentgym.suite import checksum, suite, suites
+from agentgym.evaluation.statistics import Interval, mean_of
+from agentgym.evaluation.suite import checksum, suite, suites
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_eval_of_a_suite(write, tmp_path):
 
 def test_what_is_not_installed_is_left_out_and_said(monkeypatch, write, capsys):
     from agentgym.errors import MissingExtra
-    from agentgym.suite import Entry
+    from agentgym.evaluation.suite import Entry
 
     made = Entry.make
 

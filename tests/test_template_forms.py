@@ -1,17 +1,16 @@
 """The templates of well-known models, over many turns: what is kept, what is rendered anew."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from template_forms import FORMS, assistant, renderer_of, system, tool_result, user, written
 
-from agentgym.drift import follow
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.rendering.drift import follow
+from agentgym.rendering.transcript import Transcript
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 from agentgym.trajectory import Step, Trajectory
-from agentgym.transcript import Transcript
 
 THOUGHT = "<think>\nwell\n</think>\n\n"
 CALL = write_tool_call(ToolCall(name="look", arguments={"where": "under the table"}))
@@ -182,7 +181,7 @@ _renderers = {}
 
 def lasting_renderer(form, on_rewrite):
     """Hypothesis does not reset fixtures between examples, so these are made by hand."""
-    from agentgym_trainers.tiny_model import tiny_tokenizer
+    from agentgym_trainers.learner.tiny_model import tiny_tokenizer
 
     if (form, on_rewrite) not in _renderers:
         _renderers[form, on_rewrite] = renderer_of(

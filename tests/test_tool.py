@@ -10,13 +10,12 @@ from fractions import Fraction
 from typing import Annotated, Literal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pydantic import Field
 
 import agentgym
 from agentgym.errors import BadInput
-from agentgym.tooling import Tool, ToolCall, tool
+from agentgym.tools.tool import Tool, ToolCall, tool
 from agentgym_tools.calculator import calculator
 
 

@@ -4,11 +4,10 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from agentgym.tool_calls import parse_tool_calls, write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.tools.parse import parse_tool_calls, write_tool_call
+from agentgym.tools.tool import ToolCall
 
 SEARCH = ToolCall(name="search", arguments={"query": "lamp"})
 LOOK = ToolCall(name="look", arguments={})

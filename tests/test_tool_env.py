@@ -6,14 +6,14 @@ import anyio
 import pytest
 
 import agentgym
-from agentgym import background
-from agentgym.calling import CallLimits, Recorder, Replay, ResultCache, ToolCaller
-from agentgym.env import Task
+from agentgym.env.text_env import Task
+from agentgym.env.tool_env import ToolEnv
 from agentgym.errors import BadInput, EpisodeOver
+from agentgym.runtime import background
 from agentgym.testing import check_env
-from agentgym.tool_calls import write_tool_call
-from agentgym.tool_env import ToolEnv
-from agentgym.tooling import ToolCall, tool, tools_of
+from agentgym.tools.caller import CallLimits, Recorder, Replay, ResultCache, ToolCaller
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall, tool, tools_of
 
 
 class Purse:
@@ -193,12 +193,12 @@ def test_a_call_that_hangs_reaches_into_no_other_episode():
 
 
 def test_episodes_are_replayed_from_a_tape(tmp_path):
-    tape = tmp_path / "tape.jsonl"
+    recording = tmp_path / "recording.jsonl"
     actions = [calls(("put", {"coins": 3}), ("look", {})), calls(("put", {"coins": 1}))]
     pages = []
     for kind in (Recorder, Replay):
         env = Saving()
-        env.caller = ToolCaller(tape=kind(tape))
+        env.caller = ToolCaller(recording=kind(recording))
         env.reset(seed=3)
         pages.append([env.step(action) for action in actions])
     assert pages[0] == pages[1]

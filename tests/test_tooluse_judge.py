@@ -9,7 +9,7 @@ from agentgym_envs.tooluse.retail.shop import Customer, Order, Shop
 
 
 class TwoOrders(Shop):
-    def begin(self, dice):
+    def begin(self, rng):
         raise NotImplementedError
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from agentgym_envs.tooluse.bank.accounts import Account, Accounts, Payee
-from agentgym_envs.tooluse.bank.accounts import Customer as BankCustomer
+from agentgym_envs.tooluse.bank.accounts import Account, Accounts, Customer as BankCustomer, Payee
 from agentgym_envs.tooluse.calendar.meetings import Calendars, Meeting, Person, clock
 from agentgym_envs.tooluse.case import call
 from agentgym_envs.tooluse.files.drive import Drive, File

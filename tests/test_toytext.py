@@ -9,8 +9,7 @@ import random
 import pytest
 from gymnasium.envs.toy_text.blackjack import BlackjackEnv
 from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
 from agentgym.errors import BadInput, EpisodeOver, UnknownName

@@ -20,12 +20,12 @@ from transformers import AutoTokenizer, Gemma2Config, Gemma2ForCausalLM
 import agentgym
 from agentgym.errors import AgentGymError, BadInput
 from agentgym_trainers.config import load
-from agentgym_trainers.engine import checkpoint
-from agentgym_trainers.engine.experience import TaskOrder
-from agentgym_trainers.engine.loop import train
-from agentgym_trainers.engine.metrics import read
-from agentgym_trainers.engine.progress import Display
-from agentgym_trainers.engine.run_folder import locked
+from agentgym_trainers.display import Display
+from agentgym_trainers.run import checkpoint
+from agentgym_trainers.run.loop import train
+from agentgym_trainers.run.metrics import read
+from agentgym_trainers.run.run_folder import locked
+from agentgym_trainers.sampling.experience import TaskOrder
 
 SMALL = """
 steps = 4
@@ -55,7 +55,7 @@ keep = 3
 """
 TRAIN = (
     "import sys; from pathlib import Path; import agentgym; "
-    "from agentgym_trainers.config import load; from agentgym_trainers.engine.loop import train; "
+    "from agentgym_trainers.config import load; from agentgym_trainers.run.loop import train; "
     "agentgym.run(train, load(Path(sys.argv[1]), sys.argv[2:]))"
 )
 

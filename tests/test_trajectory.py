@@ -2,10 +2,9 @@
 
 import pytest
 from counter import collect, play, says
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
 from agentgym.trajectory import (
     Failure,

@@ -26,7 +26,7 @@ from agentgym.policy.vllm.process import adapter_arguments
 from agentgym.policy.vllm.tokens import Question
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.credit.grpo import GRPO
-from agentgym_trainers.lora import LoRA, add_adapters
+from agentgym_trainers.learner.lora import LoRA, add_adapters
 from agentgym_trainers.rollouts.independent import Independent
 from agentgym_trainers.weights.adapter import AdapterSync
 from agentgym_trainers.weights.folder import FolderSync

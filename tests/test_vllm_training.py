@@ -15,7 +15,7 @@ from agentgym.policy.local import load_folder
 from agentgym.policy.spec import Options, policy_of
 from agentgym.policy.vllm import EngineConfig
 from agentgym_trainers.config import load
-from agentgym_trainers.engine.loop import train
+from agentgym_trainers.run.loop import train
 
 EXACT = 1e-4
 pytestmark = pytest.mark.timeout(900)  # two servers start, and a model of 135M parameters trains

@@ -17,7 +17,7 @@ from agentgym.errors import AgentGymError
 from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import adapter_arguments, serving
-from agentgym_trainers.lora import LoRA, add_adapters
+from agentgym_trainers.learner.lora import LoRA, add_adapters
 from agentgym_trainers.weights.adapter import AdapterSync
 from agentgym_trainers.weights.folder import FolderSync
 from agentgym_trainers.weights.update import Probe, update

@@ -5,12 +5,11 @@ import random
 
 import pytest
 from browsing import need_browser, play
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.dice import Dice
-from agentgym.env import Task
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env
 from agentgym_envs.webapps.env import WebApp
@@ -60,7 +59,7 @@ def test_no_instruction_is_in_two_splits(app, level):
 @given(st.sampled_from(KINDS), st.integers(0, 10**9))
 def test_no_task_is_solved_before_it_begins(kind, number):
     app, level = kind
-    problem = make_problem(app, LEVELS[level], Dice(number))
+    problem = make_problem(app, LEVELS[level], SeededRandom(number))
     asks = problem.answer != "done"
     assert problem.solved_by(problem.goal, problem.answer)
     assert problem.solved_by(problem.tables, problem.answer) == asks

@@ -11,11 +11,10 @@ import re
 import gymnasium
 import pytest
 from gymnasium.utils.env_checker import check_env
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import agentgym
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.webshop.command import find_command
 from agentgym_envs.webshop.env import WebShop

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import agentgym
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym.errors import BadInput
 from agentgym_envs.webshop.env import WebShop
 from agentgym_envs.webshop.original import read_price
@@ -152,9 +152,9 @@ def test_the_first_500_goals_test_and_the_next_1000_validate(tmp_path):
 
 
 def test_prices():
-    assert read_price("$1,021.50", Dice(0)) == 1021.50
-    assert read_price(None, Dice(0)) == read_price("", Dice(0)) == 100.0
-    drawn = {read_price("$10.00 to $20.00", Dice(i)) for i in range(50)}
+    assert read_price("$1,021.50", SeededRandom(0)) == 1021.50
+    assert read_price(None, SeededRandom(0)) == read_price("", SeededRandom(0)) == 100.0
+    drawn = {read_price("$10.00 to $20.00", SeededRandom(i)) for i in range(50)}
     assert len(drawn) > 10 and all(10 <= price <= 20 for price in drawn)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym_envs.webshop.goals import NO_LIMIT, price_limit
 from agentgym_envs.webshop.product import Product
 from agentgym_envs.webshop.reward import (
@@ -124,9 +124,9 @@ def test_a_title_without_content_words_scores_a_fifth():
 
 
 def test_price_limit_is_the_larger_of_two_of_the_next_four_steps():
-    limits = {price_limit(35.0, Dice(i)) for i in range(200)}
+    limits = {price_limit(35.0, SeededRandom(i)) for i in range(200)}
     assert limits == {50.0, 60.0, 70.0}
-    assert {price_limit(40.0, Dice(i)) for i in range(200)} == {60.0, 70.0, 80.0}
-    assert {price_limit(975.0, Dice(i)) for i in range(50)} == {990.0}
-    assert price_limit(985.0, Dice(0)) == NO_LIMIT
-    assert price_limit(5000.0, Dice(0)) == NO_LIMIT
+    assert {price_limit(40.0, SeededRandom(i)) for i in range(200)} == {60.0, 70.0, 80.0}
+    assert {price_limit(975.0, SeededRandom(i)) for i in range(50)} == {990.0}
+    assert price_limit(985.0, SeededRandom(0)) == NO_LIMIT
+    assert price_limit(5000.0, SeededRandom(0)) == NO_LIMIT

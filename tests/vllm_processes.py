@@ -8,7 +8,7 @@ from pathlib import Path
 def processes(address):
     """Ids of the processes that serve an address: the server and all of its group.
 
-    Its guardian and `agentgym serve` name the address too, but belong to who started them.
+    Its supervisor and `agentgym serve` name the address too, but belong to who started them.
     """
     flag = f"--port\0{address.rpartition(':')[2]}\0".encode()
     module = b"-m\0vllm.entrypoints"

@@ -25,8 +25,8 @@ def check(
     from rich.console import Console
     from rich.text import Text
 
+    from agentgym.env.registry import make, registered
     from agentgym.errors import MissingExtra
-    from agentgym.registry import make, registered
     from agentgym.testing import findings_of
 
     if bool(env) == all_:

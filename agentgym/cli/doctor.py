@@ -30,7 +30,7 @@ def doctor() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from agentgym.registry import load_plugins, registered
+    from agentgym.env.registry import load_plugins, registered
 
     console = Console()
     table = Table(show_header=False, box=None, pad_edge=False)

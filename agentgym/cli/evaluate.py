@@ -62,16 +62,15 @@ def evaluate(
     transcripts: Annotated[int, typer.Option(min=0, help="Print so many episodes of each.")] = 0,
 ) -> None:
     """Evaluate policies, and compare each with the first on the same tasks."""
-    from agentgym.cli import report
-    from agentgym.cli import suite as of_suite
+    from agentgym.cli import report, suite as of_suite
     from agentgym.cli.playing import Manner, play
     from agentgym.config import validate
-    from agentgym.context import Window
-    from agentgym.limits import Limits
+    from agentgym.context.context import Window
+    from agentgym.evaluation.suite import suite as named_suite
     from agentgym.policy import Sampling
     from agentgym.policy.spec import Options, policy_of
     from agentgym.policy.vllm import EngineConfig
-    from agentgym.suite import suite as named_suite
+    from agentgym.rollouts.limits import Limits
     from agentgym.trajectory import read_jsonl
 
     if not (policy or saved):
@@ -122,8 +121,8 @@ def evaluate(
 
 def _round(env: str, kwargs: dict[str, object], split: str, count: int) -> Round:
     from agentgym.cli.playing import Round
+    from agentgym.env.registry import make
     from agentgym.errors import UnknownName
-    from agentgym.registry import make
 
     first = make(env, **kwargs)
     if split not in first.splits:

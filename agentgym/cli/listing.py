@@ -31,11 +31,10 @@ def list_installed(
     from rich.table import Table
     from rich.text import Text
 
-    from agentgym import registry
+    from agentgym.env import registry
     from agentgym.errors import BadInput
-    from agentgym.parts import KINDS, part_class
-    from agentgym.parts import parts as parts_of
-    from agentgym.suite import suites
+    from agentgym.evaluation.suite import suites
+    from agentgym.parts import KINDS, part_class, parts as parts_of
 
     console = Console()
     table = Table(box=None, pad_edge=False)
@@ -81,7 +80,7 @@ def list_installed(
 
 
 def _tasks_of(name: str, split: str) -> str:
-    from agentgym import registry
+    from agentgym.env import registry
     from agentgym.errors import MissingExtra
 
     try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import ExitStack
 
-    from agentgym.tooling import Tool
+    from agentgym.tools.tool import Tool
 
 
 def register(app: typer.Typer) -> None:
@@ -41,9 +41,9 @@ def mcp(
 
     Each client has tools and an episode of its own.
     """
-    from agentgym.door import run
     from agentgym.errors import BadInput
     from agentgym.mcp.offer import offer, over_http, over_stdio
+    from agentgym.runtime.sync import run
 
     if env and tool:
         raise BadInput("an environment and tools are offered by two servers; leave one out")
@@ -61,9 +61,9 @@ def mcp(
 def _episode(env: str, settings: dict[str, Any]) -> Callable[[ExitStack], Sequence[Tool]]:
     from contextlib import ExitStack
 
+    from agentgym.env.registry import make
     from agentgym.mcp.episode_tools import EpisodeTools
-    from agentgym.registry import make
-    from agentgym.tooling import tools_of
+    from agentgym.tools.tool import tools_of
 
     def make_tools(stack: ExitStack) -> Sequence[Tool]:
         made = make(env, **settings)
@@ -80,7 +80,7 @@ def _chosen(names: list[str] | None) -> Callable[[ExitStack], Sequence[Tool]]:
     from importlib.metadata import entry_points
 
     from agentgym.errors import UnknownName
-    from agentgym.tooling import Tool, tools_of
+    from agentgym.tools.tool import Tool, tools_of
 
     points = {point.name: point for point in entry_points(group="agentgym.tools")}
     loaded = []

@@ -9,8 +9,8 @@ import typer
 from agentgym.cli.options import Env, Seed, Settings, table_of
 
 if TYPE_CHECKING:
-    from agentgym.env import TextEnv
-    from agentgym.tooling import Tool
+    from agentgym.env.text_env import TextEnv
+    from agentgym.tools.tool import Tool
 
 KEYS = "? some possible actions    ! let the expert act    q quit"
 SHOWN = 20
@@ -28,7 +28,7 @@ def play(
     settings: Settings = None,
 ) -> None:
     """Play an episode in the terminal."""
-    from agentgym.registry import make
+    from agentgym.env.registry import make
 
     with make(env, **table_of(settings)) as played:
         _play(played, task, seed)

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from agentgym.door import run
-from agentgym.env import Task, TextEnv
-from agentgym.evaluation import evaluate
-from agentgym.limits import Limits
+from agentgym.env.text_env import Task, TextEnv
+from agentgym.evaluation.evaluation import evaluate
 from agentgym.policy import Sampling
 from agentgym.policy.spec import Named
+from agentgym.rollouts.limits import Limits
+from agentgym.runtime.sync import run
 from agentgym.trajectory import Trajectory
 
 

@@ -45,20 +45,20 @@ def replay(
     chosen = _algorithms(credit or ["gigpo", "grpo"], table_of(settings))
     file = episodes_file(path)
     every = list(read_jsonl(file))
-    sound = [t for t in every if t.failure is None and t.steps]
+    complete = [t for t in every if t.failure is None and t.steps]
     console = Console(highlight=False)
-    if len(sound) < len(every):
-        console.print(f"left out: {len(every) - len(sound)} failed or empty episodes")
-    if not sound:
+    if len(complete) < len(every):
+        console.print(f"left out: {len(every) - len(complete)} failed or empty episodes")
+    if not complete:
         raise BadInput(f"{file} has no episode to give credit to; all {len(every)} failed")
-    steps = Steps.of(sound)
+    steps = Steps.of(complete)
     advantages = {n: _of_steps(chosen[n].advantages(steps), steps.tokens) for n in chosen}
     spread = np.ptp(np.array(list(advantages.values())), axis=0)
     order = np.argsort(-spread, kind="stable")[:rows]
-    places = [(t, index) for t in sound for index in range(len(t.steps))]
+    places = [(t, index) for t in complete for index in range(len(t.steps))]
     console.print(_table([(*places[i], int(i)) for i in order], advantages, spread))
     groups = len(set(steps.group))
-    console.print(f"{file}: {len(sound)} episodes in {groups} groups, {len(steps)} steps")
+    console.print(f"{file}: {len(complete)} episodes in {groups} groups, {len(steps)} steps")
     console.soft_wrap = True
     first, *others = advantages
     for other in others:

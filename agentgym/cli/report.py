@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agentgym.errors import BadInput
-from agentgym.evaluation import Report, compare
+from agentgym.evaluation.evaluation import Report, compare
 from agentgym.trajectory import Trajectory
 
 

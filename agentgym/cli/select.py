@@ -25,7 +25,7 @@ def select(
 ) -> None:
     """Choose the tasks that a policy solves sometimes; `env.tasks` of a config takes the file."""
     from agentgym.errors import BadInput
-    from agentgym.selection import solved, write_selection
+    from agentgym.evaluation.selection import solved, write_selection
     from agentgym.trajectory import read_jsonl
 
     played = list(read_jsonl(episodes))

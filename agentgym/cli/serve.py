@@ -37,9 +37,9 @@ def serve(
     --policy.engine=vllm --policy.vllm.urls='["http://HOST:PORT"]'.
     """
     from agentgym.config import validate
-    from agentgym.door import run
     from agentgym.policy.folder import base_folder, model_folder, named_folder
     from agentgym.policy.vllm import EngineConfig
+    from agentgym.runtime.sync import run
 
     config = validate(EngineConfig, table_of(engine), "--engine")
     folder = base_folder(model_folder(named_folder(model)))

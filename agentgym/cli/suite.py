@@ -10,9 +10,9 @@ from rich.text import Text
 
 from agentgym.cli.playing import Round
 from agentgym.errors import BadInput, MissingExtra
-from agentgym.evaluation import Report
-from agentgym.statistics import mean_of
-from agentgym.suite import Suite
+from agentgym.evaluation.evaluation import Report
+from agentgym.evaluation.statistics import mean_of
+from agentgym.evaluation.suite import Suite
 from agentgym.trajectory import Trajectory
 
 

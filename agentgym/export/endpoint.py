@@ -21,11 +21,11 @@ from typing import Annotated, Any, Literal
 import anyio
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
-from agentgym import background
-from agentgym.context import Message
-from agentgym.env import TextEnv
+from agentgym.context.context import Message
+from agentgym.env.text_env import TextEnv
 from agentgym.errors import BadInput
 from agentgym.policy import Completion, Policy, Prompt, Sampling
+from agentgym.runtime import background
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a request."""

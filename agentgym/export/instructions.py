@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from agentgym.env import TextEnv
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.env.text_env import TextEnv
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 
 
 def instructions(env: TextEnv) -> str:

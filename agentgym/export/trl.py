@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from agentgym.env.registry import make
 from agentgym.errors import MissingExtra
 from agentgym.export.instructions import instructions
-from agentgym.registry import make
 
 OVER = "The episode is over. Do not act any more."
 HOW = "Act with the tool `act`, one action a call, until the episode is over."

@@ -20,10 +20,10 @@ from typing import Any
 import httpx
 from pydantic import Field
 
-from agentgym.env import Task
+from agentgym.env.registry import make
+from agentgym.env.text_env import Task
 from agentgym.errors import MissingExtra
 from agentgym.export.instructions import instructions
-from agentgym.registry import make
 
 try:
     import verifiers.v1 as vf

@@ -10,8 +10,8 @@ home.py          the folder of a server of ours
 offer.py         the other way round: tools and environments offered to MCP clients
 episode_tools.py an environment as tools: reset, step, anchor
 
-Its sessions live on the loop of :mod:`agentgym.background`, so tools may be called from any event
-loop and from none.
+Its sessions live on the loop of :mod:`agentgym.runtime.background`, so tools may be called from any
+event loop and from none.
 """
 
 from importlib.util import find_spec
@@ -21,11 +21,12 @@ from agentgym.errors import MissingExtra
 if find_spec("mcp") is None:
     raise MissingExtra("agentgym.mcp", "mcp")
 
-from agentgym.mcp.address import HttpServer as HttpServer
-from agentgym.mcp.address import StdioServer as StdioServer
+from agentgym.mcp.address import HttpServer as HttpServer, StdioServer as StdioServer
 from agentgym.mcp.env import ServerEnv as ServerEnv
-from agentgym.mcp.pool import Lease as Lease
-from agentgym.mcp.pool import ServerPool as ServerPool
-from agentgym.mcp.pool import calling as calling
-from agentgym.mcp.pool import restarted as restarted
+from agentgym.mcp.pool import (
+    Lease as Lease,
+    ServerPool as ServerPool,
+    calling as calling,
+    restarted as restarted,
+)
 from agentgym.mcp.tool_server import ToolServer as ToolServer

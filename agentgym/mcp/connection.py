@@ -16,10 +16,10 @@ import mcp_types
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from agentgym import guardian
 from agentgym.errors import ServerError
 from agentgym.mcp.address import Address, HttpServer, StdioServer
 from agentgym.mcp.home import Home
+from agentgym.runtime import supervisor
 
 PROBE = 5.0  # seconds in which a server that is in doubt must show that it lives
 CLOSING = 15.0  # seconds for all that the SDK does to end a server
@@ -137,7 +137,7 @@ def _transport(address: Address, home: Home | None, said: TextIO) -> Transport:
 
 
 def _over_stdio(address: StdioServer, home: Home, said: TextIO) -> Transport:
-    guarded = ["-I", "-S", guardian.__file__, "talk", str(home.hand_over())]
+    guarded = ["-I", "-S", supervisor.__file__, "talk", str(home.hand_over())]
     folder = str(home.folder)
     parameters = StdioServerParameters(
         command=sys.executable,

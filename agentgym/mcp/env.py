@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar, Self
 
-from agentgym.env import StepResult
+from agentgym.env.text_env import StepResult
+from agentgym.env.tool_env import ToolEnv
 from agentgym.mcp.pool import ServerPool
-from agentgym.tool_env import ToolEnv
 
 
 class ServerEnv(ToolEnv):

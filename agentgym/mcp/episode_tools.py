@@ -6,8 +6,8 @@ from typing import Any
 
 import anyio
 
-from agentgym.env import TextEnv
-from agentgym.tooling import tool
+from agentgym.env.text_env import TextEnv
+from agentgym.tools.tool import tool
 
 
 class EpisodeTools:

@@ -1,8 +1,8 @@
 """The folder of a server of ours, which outlives its processes but not us.
 
-Whoever has the deed removes the folder: the guardian of the process that was started last, once
+Whoever has the deed removes the folder: the supervisor of the process that was started last, once
 its client, which is us, has let go of it. A server that has died is replaced without losing its
-files because the deed has gone to the new guardian before the old one is let go.
+files because the deed has gone to the new supervisor before the old one is let go.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Home:
         self.folder.mkdir()
 
     def hand_over(self) -> Path:
-        """The deed for a new guardian; that of the one before is void."""
+        """The deed for a new supervisor; that of the one before is void."""
         deed = self._root / f"deed-{next(self._numbers)}"
         if self._deed is None:
             deed.touch()
@@ -36,5 +36,5 @@ class Home:
         return deed
 
     def remove(self) -> None:
-        """Where perhaps no guardian has started that would."""
+        """Where perhaps no supervisor has started that would."""
         shutil.rmtree(self._root, ignore_errors=True)

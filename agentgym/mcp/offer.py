@@ -23,7 +23,7 @@ from mcp.server.stdio import stdio_server
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from agentgym.errors import UnknownName
-from agentgym.tooling import Tool, ToolResult
+from agentgym.tools.tool import Tool, ToolResult
 
 Client = Any
 """The SDK's request context."""

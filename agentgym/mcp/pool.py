@@ -22,12 +22,12 @@ from typing import Any, Self
 import anyio
 import mcp_types
 
-from agentgym import background
 from agentgym.errors import BadInput, ServerError
 from agentgym.mcp.address import Address
 from agentgym.mcp.server_tool import server_tools
 from agentgym.mcp.tool_server import ToolServer
-from agentgym.tooling import Tool, ToolCall, ToolResult
+from agentgym.runtime import background
+from agentgym.tools.tool import Tool, ToolCall, ToolResult
 
 Reset = Callable[[ToolServer], Awaitable[None]]
 

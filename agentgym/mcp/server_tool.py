@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from agentgym.tooling import Tool, ToolResult
+from agentgym.tools.tool import Tool, ToolResult
 
 LONGEST = 200  # characters of what is wrong with one argument
 

@@ -18,13 +18,13 @@ import anyio
 import mcp_types
 from mcp import MCPError
 
-from agentgym import background
 from agentgym.errors import BadInput, ServerError, UnknownName
 from agentgym.mcp.address import Address, StdioServer
 from agentgym.mcp.connection import Connection, connect
 from agentgym.mcp.home import Home
 from agentgym.mcp.server_tool import result, server_tools
-from agentgym.tooling import Tool, ToolResult
+from agentgym.runtime import background
+from agentgym.tools.tool import Tool, ToolResult
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")

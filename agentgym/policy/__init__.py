@@ -13,10 +13,10 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentgym.context import Message
-from agentgym.env import TextEnv
-from agentgym.renderer import Renderer
-from agentgym.tooling import Tool
+from agentgym.context.context import Message
+from agentgym.env.text_env import TextEnv
+from agentgym.rendering.renderer import Renderer
+from agentgym.tools.tool import Tool
 from agentgym.trajectory import Usage
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 from agentgym.trajectory import Usage
 
 MILLION = 1_000_000

@@ -11,7 +11,7 @@ from typing import Any
 
 from agentgym.errors import BadInput, MissingExtra
 from agentgym.policy.smollm2 import smollm2
-from agentgym.renderer import ChatTemplate
+from agentgym.rendering.renderer import ChatTemplate
 
 MODEL, ADAPTER = "config.json", "adapter_config.json"
 
@@ -79,7 +79,7 @@ def load_tokenizer(folder: Path) -> Any:
 def chat_template(folder: Path, **template: Any) -> ChatTemplate:
     """The renderer of a folder, with the stop tokens that its generation config adds.
 
-    ``template`` are further arguments of :class:`agentgym.renderer.ChatTemplate`.
+    ``template`` are further arguments of :class:`agentgym.rendering.renderer.ChatTemplate`.
     """
     generation = base_folder(folder) / "generation_config.json"
     ends = json.loads(generation.read_text()).get("eos_token_id") if generation.is_file() else None

@@ -25,7 +25,7 @@ from agentgym.errors import BadInput
 from agentgym.policy import Completion, Prompt, Sampling
 from agentgym.policy.decoding import KeyValues, Row, sample
 from agentgym.policy.folder import MODEL, base_folder, load_tokenizer
-from agentgym.renderer import ChatTemplate
+from agentgym.rendering.renderer import ChatTemplate
 
 transformers_logging.disable_progress_bar()  # its bars would break our own display
 
@@ -61,7 +61,7 @@ class LocalPolicy:
             tokenizer: with a chat template.
             max_batch: most rows in one forward pass.
             patience: seconds that a batch waits for a session that is busy with its environment.
-            template: further arguments of :class:`agentgym.renderer.ChatTemplate`.
+            template: further arguments of :class:`agentgym.rendering.renderer.ChatTemplate`.
         """
         self.model = model
         ends = getattr(model.generation_config, "eos_token_id", None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from agentgym.config import read_toml
-from agentgym.context import Context
+from agentgym.context.context import Context
 from agentgym.errors import BadInput, MissingExtra
 from agentgym.parts import part_of
 from agentgym.policy import Policy

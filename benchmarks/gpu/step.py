@@ -19,11 +19,11 @@ import torch
 from machine import matmul_rate
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig
-from agentgym_trainers.engine.learner import Learner
-from agentgym_trainers.engine.rows import rows_of
+from agentgym_trainers.learner.learner import Learner
+from agentgym_trainers.learner.rows import rows_of
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 
 CUDA = torch.cuda.is_available()

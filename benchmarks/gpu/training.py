@@ -16,9 +16,9 @@ import torch
 
 import agentgym
 from agentgym.config import read_toml
-from agentgym.evaluation import Report
+from agentgym.evaluation.evaluation import Report
 from agentgym_trainers.config import load
-from agentgym_trainers.engine.loop import train
+from agentgym_trainers.run.loop import train
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 ENGINE = {

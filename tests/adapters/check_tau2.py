@@ -13,8 +13,8 @@ import pytest
 import agentgym
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.testing import check_env
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import ToolCall
 from agentgym_envs.tau2.env import Tau2
 
 

@@ -14,10 +14,10 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.chat_template_utils import qwen2_5_chat_template
 
 import agentgym
-from agentgym.env import Task, TextEnv
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.errors import EpisodeOver
 from agentgym.export.trl import OVER, dataset, environment_factory
-from agentgym_trainers.tiny_model import tiny_model, tiny_tokenizer
+from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
 
 
 class Say(TextEnv):

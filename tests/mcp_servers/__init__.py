@@ -33,7 +33,7 @@ def processes(mark=MARK):
 def servers(mark=MARK):
     """Those of ``processes`` that are servers."""
     found = processes(mark).items()
-    return [pid for pid, line in found if not any("guardian.py" in word for word in line)]
+    return [pid for pid, line in found if not any("supervisor.py" in word for word in line)]
 
 
 def sleeping(seconds):

@@ -4,7 +4,7 @@ import ast
 import operator
 from collections.abc import Callable
 
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 
 OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
     ast.Add: operator.add,

@@ -21,7 +21,7 @@ import anyio.to_thread
 import httpx
 
 from agentgym.errors import BadInput, MissingExtra
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 
 if TYPE_CHECKING:
     import ssl

@@ -5,7 +5,7 @@ self.tools = tools_of(Notes())                 # a new one in each episode
 
 from __future__ import annotations
 
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 from agentgym_tools.search import words
 
 NOTES = 100

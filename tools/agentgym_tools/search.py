@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 
 import tantivy
 
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 from agentgym_tools.passages import Passage, shown
 
 WORDS = 64

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from agentgym.errors import BadInput
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 
 READ = frozenset({"SELECT", "READ", "FUNCTION", "RECURSIVE"})
 """What a statement may do to a database that is only read."""

@@ -52,10 +52,10 @@ def train(
     Any key of the config can be set behind it: --steps=200 --credit.gamma=0.9
     """
 
-    from agentgym.door import run
-    from agentgym.evaluation import Report, compare
+    from agentgym.evaluation.evaluation import Report, compare
+    from agentgym.runtime.sync import run
     from agentgym_trainers.config import load
-    from agentgym_trainers.engine.loop import train as train_run
+    from agentgym_trainers.run.loop import train as train_run
 
     settings = load(config, context.args)
     before, after = run(train_run, settings)

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from agentgym_trainers.config import TrainConfig
+from agentgym.credit import Credit
+from agentgym_trainers.objectives.correction import Correction
+from agentgym_trainers.objectives.objective import Objective
+from agentgym_trainers.rollouts.rollouts import Rollouts
+from agentgym_trainers.shaping.shaping import Shaping
 
 
-def require_fit(config: TrainConfig) -> None:
+class Settings(Protocol):
+    """The tables of a run that must go together; ``TrainConfig`` has them, and more."""
+
+    @property
+    def rollouts(self) -> Rollouts: ...
+    @property
+    def credit(self) -> Credit: ...
+    @property
+    def objective(self) -> Objective: ...
+    @property
+    def shaping(self) -> Sequence[Shaping]: ...
+    @property
+    def correction(self) -> Correction: ...
+    @property
+    def replay(self) -> object | None: ...
+    @property
+    def model(self) -> Any: ...
+    @property
+    def optimizer(self) -> Any: ...
+    @property
+    def policy(self) -> Any: ...
+
+
+def require_fit(config: Settings) -> None:
     """Refuse combinations that make no sense.
 
     Raises:
@@ -18,7 +45,7 @@ def require_fit(config: TrainConfig) -> None:
     _engine(config)
 
 
-def _parts(config: TrainConfig) -> None:
+def _parts(config: Settings) -> None:
     if config.rollouts.branches:
         _shared_prefixes(config)
     if "entropies" in config.credit.needs:
@@ -38,7 +65,7 @@ def _parts(config: TrainConfig) -> None:
         )
 
 
-def _shared_prefixes(config: TrainConfig) -> None:
+def _shared_prefixes(config: Settings) -> None:
     shared = f"rollouts {config.rollouts.name!r} share prefixes, and a shared token"
     if config.objective.by_sequence:
         raise ValueError(
@@ -55,14 +82,14 @@ def _shared_prefixes(config: TrainConfig) -> None:
     _entropies(config, f"rollouts {config.rollouts.name!r} branch")
 
 
-def _entropies(config: TrainConfig, who: str) -> None:
+def _entropies(config: Settings, who: str) -> None:
     if config.policy.engine != "local" and not config.policy.vllm.entropy_top:
         raise ValueError(
             f"{who} by entropy, which vLLM tells only when asked: policy.vllm.entropy_top = 10"
         )
 
 
-def _engine(config: TrainConfig) -> None:
+def _engine(config: Settings) -> None:
     if config.policy.weights == "adapter" and config.model.lora is None:
         raise ValueError("policy.weights = 'adapter' needs adapters: a table [model.lora]")
     if config.model.dtype != "float32" and config.model.lora is None:
@@ -81,7 +108,7 @@ def _engine(config: TrainConfig) -> None:
         _in_process(config)
 
 
-def _in_process(config: TrainConfig) -> None:
+def _in_process(config: Settings) -> None:
     if config.rollouts.max_staleness and config.policy.vllm.sleep:
         raise ValueError(
             "an engine that sleeps during updates cannot run ahead: rollouts.max_staleness "

@@ -8,16 +8,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, SerializeAsAny, model_validator
 
 from agentgym.config import SETTINGS, override, read_toml, validate
-from agentgym.context import Context, FullHistory
+from agentgym.context.context import Context, FullHistory
 from agentgym.credit import Credit
-from agentgym.drift import OnRewrite
 from agentgym.parts import part_of
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
+from agentgym.rendering.drift import OnRewrite
 from agentgym_trainers.composition import require_fit
-from agentgym_trainers.correction import Correction
-from agentgym_trainers.engine.critic import CriticConfig
-from agentgym_trainers.lora import LoRA
+from agentgym_trainers.objectives.correction import Correction
 from agentgym_trainers.objectives.objective import Objective
 from agentgym_trainers.objectives.ppo_clip import PPOClip
 from agentgym_trainers.rollouts.independent import Independent
@@ -47,6 +45,17 @@ class EnvConfig(Table):
     """Held-out tasks to evaluate on."""
     tasks: Path | None = None
     """Train on these alone: a file of task ids, a line each; `agentgym select` writes one."""
+
+
+class LoRA(Table):
+    """Train low-rank adapters instead of the model's own weights."""
+
+    rank: Annotated[int, Field(ge=1)] = 16
+    """Rows of A and columns of B."""
+    alpha: Annotated[int, Field(ge=1)] = 32
+    """The adapters' output is scaled by alpha / rank."""
+    targets: list[str] | Literal["all-linear"] = "all-linear"
+    """The modules that get one, e.g. ["q_proj", "v_proj"]; all-linear leaves the head alone."""
 
 
 class ModelConfig(Table):
@@ -144,6 +153,17 @@ class OptimizerConfig(Table):
     checkpointing: bool = False
     """Keep no activations inside a layer and compute them again in the backward pass: a third
     more computation, much less memory, the same update."""
+
+
+class CriticConfig(Table):
+    """How the critic learns."""
+
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Its learning rate."""
+    epochs: Annotated[int, Field(ge=1)] = 2
+    """Passes over the batch of a training step."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """The gradient is scaled down to this norm."""
 
 
 class EvaluationConfig(Table):

@@ -14,7 +14,7 @@ from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.server import Abilities
 from agentgym.policy.vllm.tokens import Question, Sampled
-from agentgym.renderer import ChatTemplate
+from agentgym.rendering.renderer import ChatTemplate
 
 INTERRUPTIONS = 20  # of one completion; each is a weight update
 
@@ -62,7 +62,7 @@ class VLLMPolicy:
             config: how they are asked.
             tokenizer: a folder with the model's tokenizer; default: where the server read the
                 model, if that is a folder here.
-            template: further arguments of :class:`agentgym.renderer.ChatTemplate`.
+            template: further arguments of :class:`agentgym.rendering.renderer.ChatTemplate`.
 
         Raises:
             ServerError: one cannot be reached or is no vLLM server.

@@ -14,11 +14,11 @@ from pathlib import Path
 import anyio
 from anyio.abc import Process
 
-from agentgym import guardian
 from agentgym.errors import MissingExtra, ServerError
 from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.server import Server
 from agentgym.policy.vllm.tokens import Question, Sampled
+from agentgym.runtime import supervisor
 
 HEALTH = 0.5  # seconds between two looks
 HEALTH_TIMEOUT = 30.0  # seconds; a busy server may take some
@@ -145,7 +145,7 @@ class OwnServer(Server):
         """Start the process and wait until it is healthy."""
         with self.log.open("ab") as output:
             self._process = await anyio.open_process(
-                [sys.executable, "-I", "-S", guardian.__file__, "work", *self.command],
+                [sys.executable, "-I", "-S", supervisor.__file__, "work", *self.command],
                 env=dict(self.variables),
                 stdout=output,
                 stderr=output,
@@ -176,7 +176,7 @@ class OwnServer(Server):
         if self._process is None:
             return
         if self._process.returncode is None and self._process.stdin:
-            await self._process.stdin.aclose()  # which the guardian understands
+            await self._process.stdin.aclose()  # which the supervisor understands
         await self._process.wait()
         await self._process.aclose()
         self._process = None

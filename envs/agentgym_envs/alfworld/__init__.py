@@ -1,6 +1,6 @@
 """ALFWorld's text games, where its data is present."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/ALFWorld-v0",

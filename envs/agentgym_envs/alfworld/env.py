@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, MissingExtra, UnknownName
 from agentgym_envs.alfworld.games import FOLDER, data_folder, games
 

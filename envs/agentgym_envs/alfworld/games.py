@@ -5,7 +5,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import MissingExtra
 
 FOLDER = "json_2.1.1"

@@ -1,6 +1,6 @@
 """Errand: fetch a thing and bring it somewhere, where no page says whether one has it."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/Errand-v0",

@@ -25,8 +25,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agentgym.dice import SPLITS
-from agentgym.env import InstantEnv, StepResult, Task
+from agentgym.env.seeded_random import SPLITS
+from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.errand.towns import LEVELS, Town, tasks_of
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from agentgym.dice import Dice, split_of
-from agentgym.env import Task
+from agentgym.env.seeded_random import SeededRandom, split_of
+from agentgym.env.text_env import Task
 
 SIZES = {"train": 1000, "valid": 100, "test": 200}
 PLACES = (
@@ -93,12 +93,12 @@ def tasks_of(level: str, split: str, seed: int) -> tuple[Task, ...]:
     rung, made = LEVELS[level], []
     for number in range(SIZES[split]):
         name = f"{level}/{split}/{number:05}"
-        dice = Dice("errand", seed, name)
-        ways = _ways(rung, Dice("errand", seed, level) if rung.one_town else dice)
+        rng = SeededRandom("errand", seed, name)
+        ways = _ways(rung, SeededRandom("errand", seed, level) if rung.one_town else rng)
         while True:
-            offered = dice.some(THINGS[: rung.things], OFFERED)
-            thing = dice.pick(offered)
-            start, source, target = dice.some(list(ways), 3)
+            offered = rng.some(THINGS[: rung.things], OFFERED)
+            thing = rng.pick(offered)
+            start, source, target = rng.some(list(ways), 3)
             if split_of(f"{thing} {target}", 5) == split:
                 break
         errand = {"thing": thing, "offered": offered, "source": source, "target": target}
@@ -107,11 +107,11 @@ def tasks_of(level: str, split: str, seed: int) -> tuple[Task, ...]:
     return tuple(made)
 
 
-def _ways(level: Level, dice: Dice) -> dict[str, list[str]]:
+def _ways(level: Level, rng: SeededRandom) -> dict[str, list[str]]:
     """A tree that grows at random, and some ways across it."""
-    places = dice.some(PLACES, level.places)
-    pairs = [(place, dice.pick(places[:n])) for n, place in enumerate(places) if n]
+    places = rng.some(PLACES, level.places)
+    pairs = [(place, rng.pick(places[:n])) for n, place in enumerate(places) if n]
     across = [(a, b) for n, a in enumerate(places) for b in places[:n] if (a, b) not in pairs]
-    pairs += dice.some(across, level.shortcuts)
+    pairs += rng.some(across, level.shortcuts)
     both = [*pairs, *((b, a) for a, b in pairs)]
-    return {place: dice.some([b for a, b in both if a == place], len(places)) for place in places}
+    return {place: rng.some([b for a, b in both if a == place], len(places)) for place in places}

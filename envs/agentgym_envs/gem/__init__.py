@@ -1,6 +1,6 @@
 """Environments of gem-llm: games and reasoning tasks, by their own ids."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/Gem-v0",

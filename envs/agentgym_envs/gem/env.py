@@ -20,8 +20,8 @@ from typing import Any, Self
 import gymnasium
 import numpy as np
 
-from agentgym.adapter import GymnasiumText
-from agentgym.env import FreeText, StepResult
+from agentgym.env.gymnasium_env import GymnasiumText
+from agentgym.env.text_env import FreeText, StepResult
 from agentgym.errors import BadInput, MissingExtra, UnknownName
 
 _global_generator = threading.Lock()

@@ -1,6 +1,6 @@
 """Household: find things in a house, clean, heat, cool or examine them, put them away."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/Household-v0",

@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agentgym.dice import SPLITS
-from agentgym.env import InstantEnv, StepResult, Task
+from agentgym.env.seeded_random import SPLITS
+from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.household import expert, talk
 from agentgym_envs.household.command import PROMPT, SHORT_PROMPT, Command, find_command

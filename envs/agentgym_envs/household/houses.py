@@ -9,8 +9,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from agentgym.dice import SPLITS, Dice, split_of
-from agentgym.env import Task
+from agentgym.env.seeded_random import SPLITS, SeededRandom, split_of
+from agentgym.env.text_env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.household.goals import (
     FAMILIES,
@@ -92,9 +92,9 @@ def tasks_of(name: str, split: str, seed: int) -> Sequence[Task]:
         Task(
             id=f"{name}/{split}/{number:05d}",
             split=split,
-            data=problem(name, split, Dice("household", seed, name, split, number)).model_dump(
-                mode="json"
-            ),
+            data=problem(
+                name, split, SeededRandom("household", seed, name, split, number)
+            ).model_dump(mode="json"),
         )
         for number in range(SIZES[split])
     )
@@ -126,22 +126,22 @@ def rooms_for(level: Level, goal: Goal) -> list[str]:
     ]
 
 
-def problem(name: str, split: str, dice: Dice) -> Problem:
+def problem(name: str, split: str, rng: SeededRandom) -> Problem:
     """A house and what is wanted of it."""
     level = LEVELS[name]
     by_family = {family: goals for family, goals in goals_in(name, split).items() if goals}
-    goal = dice.pick(by_family[dice.pick(tuple(by_family))])
-    room = dice.pick(rooms_for(level, goal))
+    goal = rng.pick(by_family[rng.pick(tuple(by_family))])
+    room = rng.pick(rooms_for(level, goal))
     plan = {"kitchen": EASY_FIXTURES} if level.open_plan else {room: ROOMS[room]}
     if level.rooms > 1:
-        plan = {one: ROOMS[one] for one in dice.some(tuple(ROOMS), level.rooms)}
+        plan = {one: ROOMS[one] for one in rng.some(tuple(ROOMS), level.rooms)}
     rooms = numbered_rooms(plan)
     return Problem(
-        instruction=goal.in_words(0 if level.open_plan else dice.below(2)),
+        instruction=goal.in_words(0 if level.open_plan else rng.below(2)),
         goal=goal,
         rooms=rooms,
-        where=furnish(level, goal, [f for names in rooms.values() for f in names], dice),
-        room=dice.pick(tuple(rooms)),
+        where=furnish(level, goal, [f for names in rooms.values() for f in names], rng),
+        room=rng.pick(tuple(rooms)),
         open_plan=level.open_plan,
     )
 
@@ -159,27 +159,27 @@ def numbered_rooms(plan: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ..
     return rooms
 
 
-def furnish(level: Level, goal: Goal, fixtures: Sequence[str], dice: Dice) -> dict[str, str]:
+def furnish(level: Level, goal: Goal, fixtures: Sequence[str], rng: SeededRandom) -> dict[str, str]:
     """Thing -> fixture. What the goal wants is there often enough, but not where it is wanted."""
     holding = [name for name in fixtures if FIXTURES[kind_of(name)].holds]
     if level.open_plan:  # all in sight: nothing in the appliances
         holding = [name for name in holding if not FIXTURES[kind_of(name)].inside]
     elsewhere = [name for name in holding if kind_of(name) != goal.fixture]
     others = [t for t in (EASY_THINGS if level.open_plan else THINGS) if t != goal.thing]
-    wanted = goal.count + (0 if level.open_plan else dice.below(2))
-    lying = [(goal.thing, likely(goal.thing, elsewhere, dice)) for _ in range(wanted)]
-    drawn = dice.some(others, level.things) if level.open_plan else []
-    drawn = drawn or [dice.pick(others) for _ in range(level.things)]
-    lying += [(kind, likely(kind, holding, dice)) for kind in drawn]
+    wanted = goal.count + (0 if level.open_plan else rng.below(2))
+    lying = [(goal.thing, likely(goal.thing, elsewhere, rng)) for _ in range(wanted)]
+    drawn = rng.some(others, level.things) if level.open_plan else []
+    drawn = drawn or [rng.pick(others) for _ in range(level.things)]
+    lying += [(kind, likely(kind, holding, rng)) for kind in drawn]
     count = Counter[str]()
     where = {}
-    for kind, place in dice.some(lying, len(lying)):
+    for kind, place in rng.some(lying, len(lying)):
         count[kind] += 1
         where[f"{kind} {count[kind]}"] = place
     return where
 
 
-def likely(thing: str, fixtures: Sequence[str], dice: Dice) -> str:
+def likely(thing: str, fixtures: Sequence[str], rng: SeededRandom) -> str:
     """A fixture where a thing is found; any, where the house has none of its places."""
     usual = [name for name in fixtures if kind_of(name) in THINGS[thing].places]
-    return dice.pick(usual or fixtures)
+    return rng.pick(usual or fixtures)

@@ -1,6 +1,6 @@
 """Inspection: walk through a building and remember what its meters said."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/Inspection-v0",

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agentgym.dice import Dice, split_of
-from agentgym.env import Task
+from agentgym.env.seeded_random import SeededRandom, split_of
+from agentgym.env.text_env import Task
 
 Question = Literal["password", "reading", "higher", "sum"]
 ASKED: dict[Question, int] = {"password": 0, "reading": 1, "higher": 2, "sum": 2}
@@ -101,31 +101,31 @@ def tasks_of(level: str, split: str, seed: int) -> tuple[Task, ...]:
     made = []
     for number in range(SIZES[split]):
         name = f"{level}/{split}/{number:05}"
-        building = _building(level, split, Dice("inspection", seed, name))
+        building = _building(level, split, SeededRandom("inspection", seed, name))
         made.append(Task(id=name, split=split, data=building.model_dump(exclude_defaults=True)))
     return tuple(made)
 
 
-def _building(level: str, split: str, dice: Dice) -> Building:
+def _building(level: str, split: str, rng: SeededRandom) -> Building:
     rung = LEVELS[level]
     fewest, most = rung.rooms
     while True:
-        rooms = dice.some(COLORS[: rung.colors], fewest + dice.below(most - fewest + 1))
+        rooms = rng.some(COLORS[: rung.colors], fewest + rng.below(most - fewest + 1))
         if rung.digits_once:
-            values = _pairs(dice.some("0123456789", 10))[: len(rooms)]
+            values = _pairs(rng.some("0123456789", 10))[: len(rooms)]
         else:
-            values = dice.some(range(10, 100), len(rooms))
+            values = rng.some(range(10, 100), len(rooms))
         readings = dict(zip(rooms, values, strict=True))
-        question = dice.pick(rung.questions)
-        password = dice.pick(PASSWORDS) if question == "password" else ""
+        question = rng.pick(rung.questions)
+        password = rng.pick(PASSWORDS) if question == "password" else ""
         told = password and split_of(f"{password} {rooms[0]}", 5) == split
         early = [
             room for room in rooms[:-LATEST] if split_of(f"{room} {readings[room]}", 5) == split
         ]
-        about = dice.some(early, ASKED[question])
+        about = rng.some(early, ASKED[question])
         if told or 0 < len(about) == ASKED[question]:
             asked = {"question": question, "about": about, "password": password}
-            made = {"level": level, "readings": readings, "clutter": dice.below(10**9)}
+            made = {"level": level, "readings": readings, "clutter": rng.below(10**9)}
             return Building.model_validate({**made, **asked})
 
 

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import JsonValue
 
-from agentgym.context import Message
+from agentgym.context.context import Message
 from agentgym.errors import BadInput
 from agentgym.policy import Prompt
-from agentgym.tool_calls import parse_tool_calls, write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.tools.parse import parse_tool_calls, write_tool_call
+from agentgym.tools.tool import ToolCall
 from agentgym_envs.inspection.building import PASSWORDS
 
 _FACT = re.compile(r"the meter of the (\w+) room says (\d+)")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym_envs.inspection.building import LEVELS, Building
 
 THINGS = ("chair", "table", "lamp", "clock", "shelf", "bed", "stove", "box")
@@ -23,13 +23,13 @@ LABELS = (
 
 def report(building: Building, place: int, clutter: float) -> str:
     """Of the room at a place of the walk, from 0; ``clutter`` scales its length."""
-    level, dice = LEVELS[building.level], Dice("report", building.clutter, place)
+    level, rng = LEVELS[building.level], SeededRandom("report", building.clutter, place)
     room = building.rooms[place]
     fact = f"the meter of the {room} room says {building.readings[room]}."
     said: list[str] = []
     while words([*said, fact]) < clutter * level.words - 3:  # then it is near enough
-        said.append(_sentence(dice, FORMS + LABELS if level.labels else FORMS))
-    said.insert(dice.below(len(said) + 1), fact)
+        said.append(_sentence(rng, FORMS + LABELS if level.labels else FORMS))
+    said.insert(rng.below(len(said) + 1), fact)
     return " ".join(said)
 
 
@@ -38,14 +38,14 @@ def words(sentences: Sequence[str]) -> int:
     return sum(len(sentence.split()) for sentence in sentences)
 
 
-def _sentence(dice: Dice, forms: Sequence[str]) -> str:
-    thing, other = dice.some(THINGS, 2)
-    return dice.pick(forms).format(
+def _sentence(rng: SeededRandom, forms: Sequence[str]) -> str:
+    thing, other = rng.some(THINGS, 2)
+    return rng.pick(forms).format(
         thing=thing,
         other=other,
-        look=dice.pick(LOOKS),
-        place=dice.pick(PLACES),
-        number=10 + dice.below(90),
+        look=rng.pick(LOOKS),
+        place=rng.pick(PLACES),
+        number=10 + rng.below(90),
     )
 
 

@@ -1,6 +1,6 @@
 """MiniWoB++: small web pages in a real browser; one id for each page that has an expert."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 from agentgym_envs.miniwob.experts import EXPERTS
 
 _CLASS = "agentgym_envs.miniwob.env:MiniWoB"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, UnknownName
 from agentgym_envs.miniwob import pages
 from agentgym_envs.miniwob.experts import EXPERTS

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import MissingExtra
 
 SPLITS = {"train": (0, 200), "valid": (100_000, 20), "test": (200_000, 50)}

@@ -1,6 +1,6 @@
 """Environments behind OpenEnv servers."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/OpenEnv-v0",

@@ -14,10 +14,10 @@ from typing import Any, Self
 import gymnasium
 import httpx
 
-from agentgym import background
-from agentgym.adapter import GymnasiumText
-from agentgym.env import FreeText, StepResult
+from agentgym.env.gymnasium_env import GymnasiumText
+from agentgym.env.text_env import FreeText, StepResult
 from agentgym.errors import MissingExtra, ServerError
+from agentgym.runtime import background
 from agentgym_envs.openenv import forms
 
 REFUSED = "VALIDATION_ERROR"

@@ -1,6 +1,6 @@
 """PlainGUI: small office programs as a tree of widgets, in pure Python."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/PlainGUI-v0",

@@ -22,8 +22,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agentgym.dice import SPLITS
-from agentgym.env import InstantEnv, StepResult, Task
+from agentgym.env.seeded_random import SPLITS
+from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.plaingui import expert
 from agentgym_envs.plaingui.command import FULL_PROMPT, SHORT_PROMPT, find_command

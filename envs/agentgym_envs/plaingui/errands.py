@@ -9,8 +9,8 @@ from agentgym_envs.plaingui.plot import Plot
 def number_by_mail(plot: Plot) -> str:
     """Somebody has mailed a new phone number."""
     mail, contact, name = acquaintance(plot)
-    number = world.phone(plot.dice)
-    remark = plot.dice.pick(words.REMARKS)
+    number = world.phone(plot.rng)
+    remark = plot.rng.pick(words.REMARKS)
     plot.begin("mail", mail, {"body": f"my new phone is {number}; {remark}"})
     plot.read("mail", mail)
     plot.change("contacts", contact, {"phone": number})
@@ -21,9 +21,9 @@ def event_by_mail(plot: Plot) -> str:
     """Somebody has mailed an invitation."""
     mail, _, name = acquaintance(plot)
     known = {record["title"] for record in plot.goal["calendar"].values()}
-    title = next(t for t in world.event_titles(plot.split, 40, plot.dice) if t not in known)
-    day, time = plot.dice.pick(DAYS), plot.dice.pick(TIMES)
-    place = plot.dice.pick(words.PLACES)
+    title = next(t for t in world.event_titles(plot.split, 40, plot.rng) if t not in known)
+    day, time = plot.rng.pick(DAYS), plot.rng.pick(TIMES)
+    place = plot.rng.pick(words.PLACES)
     plot.begin("mail", mail, {"body": f"come to the {title} on {day} at {time}, at {place}"})
     plot.read("mail", mail)
     plot.add("calendar", title=title, day=day, time=time, place=place)
@@ -37,7 +37,7 @@ def mail_of_number(plot: Plot) -> str:
     """Somebody needs somebody's number."""
     key, who = plot.any("contacts")
     _, to = plot.any("contacts", lambda record: record["name"] != who["name"])
-    field = plot.dice.pick(("phone", "email"))
+    field = plot.rng.pick(("phone", "email"))
     plot.read("contacts", key)
     plot.add("mail", to=to["name"], subject=field, body=who[field])
     return (
@@ -50,7 +50,7 @@ def task_for_event(plot: Plot) -> str:
     """Something must be done on the day of an event."""
     key, event = plot.any("calendar")
     known = {record["title"] for record in plot.goal["todo"].values()}
-    title = next(t for t in world.task_titles(plot.split, 40, plot.dice) if t not in known)
+    title = next(t for t in world.task_titles(plot.split, 40, plot.rng) if t not in known)
     plot.read("calendar", key)
     plot.add("todo", title=title, due=event["day"])
     return f'add the task "{title}", due on the day of the event {event["title"]}'
@@ -60,11 +60,11 @@ def ask_of_writer(plot: Plot) -> str:
     """How to reach whoever wrote a mail."""
     mail, contact, _ = acquaintance(plot)
     taken = {record["subject"] for record in plot.goal["mail"].values()}
-    subject = next(topic for topic in plot.dice.some(words.TOPICS, 99) if topic not in taken)
+    subject = next(topic for topic in plot.rng.some(words.TOPICS, 99) if topic not in taken)
     plot.begin("mail", mail, {"subject": subject})
     plot.read("mail", mail)
     plot.read("contacts", contact)
-    field = plot.dice.pick(("phone", "email"))
+    field = plot.rng.pick(("phone", "email"))
     plot.answer = plot.goal["contacts"][contact][field]
     return f"answer with the {field} of the contact who wrote the mail about {subject}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from agentgym.dice import split_of
+from agentgym.env.seeded_random import split_of
 from agentgym_envs.plaingui import words, world
 from agentgym_envs.plaingui.apps import APPS, DAYS, SWITCH, TIMES
 from agentgym_envs.plaingui.plot import Plot
@@ -14,8 +14,8 @@ Job = Callable[[Plot], str]
 def add_contact(plot: Plot) -> str:
     """Somebody who is not in the address book."""
     known = {record["name"] for record in plot.goal["contacts"].values()}
-    name = next(n for n in world.names(plot.split, 40, plot.dice) if n not in known)
-    phone, group = world.phone(plot.dice), plot.dice.pick(("friends", "family", "work"))
+    name = next(n for n in world.names(plot.split, 40, plot.rng) if n not in known)
+    phone, group = world.phone(plot.rng), plot.rng.pick(("friends", "family", "work"))
     plot.add("contacts", name=name, phone=phone, group=group)
     return f'add the contact "{name}" with the phone "{phone}" to the group {group}'
 
@@ -23,15 +23,15 @@ def add_contact(plot: Plot) -> str:
 def change_contact(plot: Plot) -> str:
     """Somebody's phone, address or group."""
     key, who = plot.any("contacts")
-    field = plot.dice.pick(("phone", "email", "group"))
+    field = plot.rng.pick(("phone", "email", "group"))
     if field == "group":
         group = plot.other(("friends", "family", "work", "other"), who["group"])
         plot.change("contacts", key, {"group": group})
         return f"put the contact {who['name']} into the group {group}"
     hosts = tuple(host for host in words.HOSTS if not who["email"].endswith(host))
     local = who["name"].lower().split()
-    fresh = f"{local[0][0]}.{local[1]}@{plot.dice.pick(hosts)}"
-    value = world.phone(plot.dice) if field == "phone" else fresh
+    fresh = f"{local[0][0]}.{local[1]}@{plot.rng.pick(hosts)}"
+    value = world.phone(plot.rng) if field == "phone" else fresh
     plot.change("contacts", key, {field: value})
     return f'change the {field} of the contact {who["name"]} to "{value}"'
 
@@ -54,7 +54,7 @@ def favour_contact(plot: Plot) -> str:
 def ask_contact(plot: Plot) -> str:
     """A look into the address book."""
     key, who = plot.any("contacts")
-    field = plot.dice.pick(("phone", "email"))
+    field = plot.rng.pick(("phone", "email"))
     plot.read("contacts", key)
     plot.answer = who[field]
     return f"answer with the {field} of the contact {who['name']}"
@@ -63,7 +63,7 @@ def ask_contact(plot: Plot) -> str:
 def send_mail(plot: Plot) -> str:
     """A new mail."""
     _, who = plot.any("contacts")
-    subject, body = plot.dice.pick(words.TOPICS), plot.dice.pick(words.REPLIES)
+    subject, body = plot.rng.pick(words.TOPICS), plot.rng.pick(words.REPLIES)
     plot.add("mail", to=who["name"], subject=subject, body=body)
     return f'send "{who["name"]}" a mail with the subject "{subject}" and the body "{body}"'
 
@@ -71,7 +71,7 @@ def send_mail(plot: Plot) -> str:
 def reply_mail(plot: Plot) -> str:
     """A mail that answers one; it keeps the subject."""
     _, mail = plot.any("mail", lambda record: record["folder"] == "inbox")
-    body = plot.dice.pick(words.REPLIES)
+    body = plot.rng.pick(words.REPLIES)
     plot.add("mail", to=mail["from"], subject=mail["subject"], body=body)
     return f'reply "{body}" to the mail of {mail["from"]} about {mail["subject"]}'
 
@@ -104,8 +104,8 @@ def ask_mail(plot: Plot) -> str:
 def add_task(plot: Plot) -> str:
     """One thing more to do."""
     known = {record["title"] for record in plot.goal["todo"].values()}
-    title = next(t for t in world.task_titles(plot.split, 40, plot.dice) if t not in known)
-    due, where = plot.dice.pick(DAYS[1:]), plot.dice.pick(("office", "errands"))
+    title = next(t for t in world.task_titles(plot.split, 40, plot.rng) if t not in known)
+    due, where = plot.rng.pick(DAYS[1:]), plot.rng.pick(("office", "errands"))
     plot.add("todo", title=title, due=due, list=where)
     return f'add the task "{title}", due {due}, to the list {where}'
 
@@ -121,7 +121,7 @@ def tick_task(plot: Plot) -> str:
 def change_task(plot: Plot) -> str:
     """A task's day or priority."""
     key, task = plot.any("todo")
-    field = plot.dice.pick(("due", "priority"))
+    field = plot.rng.pick(("due", "priority"))
     options = DAYS if field == "due" else ("low", "normal", "high")
     value = plot.other(options, task[field])
     plot.change("todo", key, {field: value})
@@ -142,8 +142,8 @@ def clear_tasks(plot: Plot) -> str:
 def add_event(plot: Plot) -> str:
     """A new event."""
     known = {record["title"] for record in plot.goal["calendar"].values()}
-    title = next(t for t in world.event_titles(plot.split, 40, plot.dice) if t not in known)
-    day, time = plot.dice.pick(DAYS[1:]), plot.dice.pick(TIMES[1:])
+    title = next(t for t in world.event_titles(plot.split, 40, plot.rng) if t not in known)
+    day, time = plot.rng.pick(DAYS[1:]), plot.rng.pick(TIMES[1:])
     plot.add("calendar", title=title, day=day, time=time)
     return f'add the event "{title}" on {day} at {time} to the calendar'
 
@@ -166,7 +166,7 @@ def delete_event(plot: Plot) -> str:
 def ask_event(plot: Plot) -> str:
     """Where or when it is."""
     key, event = plot.any("calendar")
-    field = plot.dice.pick(("time", "place"))
+    field = plot.rng.pick(("time", "place"))
     plot.read("calendar", key)
     plot.answer = event[field]
     return f"answer with the {field} of the event {event['title']}"
@@ -185,7 +185,7 @@ def settings_wish(plot: Plot, app: str, count: int) -> str:
     """Change some settings. No other split has the same wish."""
     (record,) = plot.goal[app].values()
     while True:
-        chosen = plot.dice.some(APPS[app].fields, count)
+        chosen = plot.rng.some(APPS[app].fields, count)
         values = {}
         parts = []
         for field in (f for f in APPS[app].fields if f in chosen):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym_envs.plaingui.apps import APPS
 from agentgym_envs.plaingui.model import Data, Page, Record, new_key, with_record
 
@@ -10,11 +10,11 @@ from agentgym_envs.plaingui.model import Data, Page, Record, new_key, with_recor
 class Plot:
     """Start and goal of a task. Its methods set one of them, or both."""
 
-    def __init__(self, split: str, start: Data, dice: Dice) -> None:
+    def __init__(self, split: str, start: Data, rng: SeededRandom) -> None:
         self.split = split
         self.start = start
         self.goal = start
-        self.dice = dice
+        self.rng = rng
         self.answer = ""
         self.reads: list[str] = []
         """Paths of the pages that tell what the task does not."""
@@ -23,7 +23,7 @@ class Plot:
         """The key of a record of the goal, and the record; one that fits, where there is any."""
         records = list(self.goal[app].items())
         fitting = [item for item in records if fits and fits(item[1])]
-        return self.dice.pick(fitting or records)
+        return self.rng.pick(fitting or records)
 
     def add(self, app: str, **values: str) -> None:
         """The goal has a new record, as the form makes it."""
@@ -49,7 +49,7 @@ class Plot:
 
     def other(self, options: tuple[str, ...], than: str) -> str:
         """One of the options that is another one."""
-        return self.dice.pick([option for option in options if option != than])
+        return self.rng.pick([option for option in options if option != than])
 
     def _goal(self, app: str, key: int, record: Record | None) -> None:
         self.goal = with_record(self.goal, app, key, record)

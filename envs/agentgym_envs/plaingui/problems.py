@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from agentgym.dice import SPLITS, Dice
-from agentgym.env import Task
+from agentgym.env.seeded_random import SPLITS, SeededRandom
+from agentgym.env.text_env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.plaingui import world
 from agentgym_envs.plaingui.apps import APPS
@@ -73,36 +73,36 @@ def tasks_of(level: str, split: str, seed: int) -> Sequence[Task]:
 
 def problem(level: str, split: str, number: int, seed: int) -> Problem:
     """The problem of one task."""
-    dice = Dice("plaingui", seed, level, split, number)
+    rng = SeededRandom("plaingui", seed, level, split, number)
     match level:
         case "easy":
-            return easy(split, dice)
+            return easy(split, rng)
         case "medium":
-            return medium(split, dice)
+            return medium(split, rng)
         case _:
-            return hard(split, dice)
+            return hard(split, rng)
 
 
-def easy(split: str, dice: Dice) -> Problem:
+def easy(split: str, rng: SeededRandom) -> Problem:
     """Three changes in one form."""
-    plot = Plot(split, {"settings": world.settings("settings", dice)}, dice)
+    plot = Plot(split, {"settings": world.settings("settings", rng)}, rng)
     return finished(plot, [settings_wish(plot, "settings", 3)], page="settings")
 
 
-def medium(split: str, dice: Dice) -> Problem:
+def medium(split: str, rng: SeededRandom) -> Problem:
     """One job in one program."""
-    plot = Plot(split, world.office(split, 7 + dice.below(4), dice), dice)
-    job = dice.pick(JOBS[dice.pick(tuple(JOBS))])
+    plot = Plot(split, world.office(split, 7 + rng.below(4), rng), rng)
+    job = rng.pick(JOBS[rng.pick(tuple(JOBS))])
     return finished(plot, [job(plot)])
 
 
-def hard(split: str, dice: Dice) -> Problem:
+def hard(split: str, rng: SeededRandom) -> Problem:
     """An errand through two programs and a job in a third, with long lists."""
-    plot = Plot(split, world.office(split, 14 + dice.below(3), dice), dice)
-    errand, touched = dice.pick(ERRANDS)
+    plot = Plot(split, world.office(split, 14 + rng.below(3), rng), rng)
+    errand, touched = rng.pick(ERRANDS)
     parts = [errand(plot)]
-    jobs = JOBS[dice.pick([name for name in JOBS if name not in touched])]
-    parts.append(dice.pick([job for job in jobs if job not in QUESTIONS])(plot))
+    jobs = JOBS[rng.pick([name for name in JOBS if name not in touched])]
+    parts.append(rng.pick([job for job in jobs if job not in QUESTIONS])(plot))
     return finished(plot, parts)
 
 

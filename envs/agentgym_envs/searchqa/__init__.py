@@ -1,6 +1,6 @@
 """Search QA: answer questions of one to three hops by searching a corpus."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/SearchQA-v0",

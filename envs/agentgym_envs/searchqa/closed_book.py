@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym_envs.searchqa.question import Question
 from agentgym_envs.searchqa.score import exact_match
 

@@ -23,13 +23,13 @@ from typing import Any, Literal, Self
 import gymnasium
 from pydantic import ValidationError
 
-from agentgym import background
-from agentgym.env import StepResult, Task
+from agentgym.env.text_env import StepResult, Task
+from agentgym.env.tool_env import ToolEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
-from agentgym.judge import Judge, judge_of
-from agentgym.tool_calls import Parsed
-from agentgym.tool_env import ToolEnv
-from agentgym.tooling import Tool, ToolCall, ToolResult, tools_of
+from agentgym.evaluation.judge import Judge, judge_of
+from agentgym.runtime import background
+from agentgym.tools.parse import Parsed
+from agentgym.tools.tool import Tool, ToolCall, ToolResult, tools_of
 from agentgym_envs.searchqa import expert
 from agentgym_envs.searchqa.forms import FORMS
 from agentgym_envs.searchqa.levels import LEVELS
@@ -68,8 +68,8 @@ class SearchQA(ToolEnv):
             k: passages that a search finds; default: the level's, and 3 for published data.
             searches: searches that an episode may make; 0 asks for what the model knows by heart.
             reward: part -> weight (see ``reward.py``); default: ``{"em": 1}``.
-            judge: who gives the part ``judge`` of the reward: a :class:`agentgym.judge.Judge`, or
-                the name of an endpoint, ``chat:MODEL@http://HOST/v1``.
+            judge: who gives the part ``judge`` of the reward: a
+                :class:`agentgym.evaluation.judge.Judge`, or the name of an endpoint, ``chat:MODEL@http://HOST/v1``.
             hurry: probability that an episode's :meth:`expert` answers a search too early:
                 flawed demonstrations, for training that shall correct a habit.
             dataset: questions that others published, instead of a level (see ``published.py``).

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agentgym.tool_calls import Parsed, parse_tool_calls, write_tool_call
-from agentgym.tooling import ToolCall
+from agentgym.tools.parse import Parsed, parse_tool_calls, write_tool_call
+from agentgym.tools.tool import ToolCall
 
 OPENING = re.compile(r"<(search|answer)>")
 

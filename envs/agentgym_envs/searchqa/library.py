@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, UnknownName
 from agentgym_envs.searchqa import airports, elements, factbook, small_world
 from agentgym_envs.searchqa.chains import questions, with_ways_back

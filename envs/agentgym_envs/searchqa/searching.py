@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 from agentgym_envs.searchqa.library import Library
 from agentgym_tools.passages import shown
 from agentgym_tools.retriever import Retriever

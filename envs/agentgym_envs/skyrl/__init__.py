@@ -1,6 +1,6 @@
 """Environments of skyrl-gym, on rows in its own format or on generated sums."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/SkyRL-v0",

@@ -16,7 +16,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Self
 
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, MissingExtra, UnknownName
 from agentgym_envs.skyrl import rows
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
 
 SPLITS = ("train", "test")

@@ -1,6 +1,6 @@
 """Sokoban: push boxes onto targets."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/Sokoban-v0",

@@ -18,8 +18,8 @@ from typing import Any
 
 import gymnasium
 
-from agentgym.dice import SPLITS
-from agentgym.env import InstantEnv, StepResult, Task
+from agentgym.env.seeded_random import SPLITS
+from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.sokoban.board import MOVES, Board, parse
 from agentgym_envs.sokoban.rooms import LEVELS, Rooms, task_named

@@ -6,8 +6,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, overload
 
-from agentgym.dice import SPLITS, Dice, split_of
-from agentgym.env import Task
+from agentgym.env.seeded_random import SPLITS, SeededRandom, split_of
+from agentgym.env.text_env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.sokoban.board import Board, reachable
 from agentgym_envs.sokoban.solver import solve
@@ -68,7 +68,7 @@ class Rooms(Sequence[Task]):
 @lru_cache(maxsize=8192)
 def task_of(level: str, split: str, number: int, seed: int) -> Task:
     """One task."""
-    board = room(level, split, Dice("sokoban", seed, level, split, number))
+    board = room(level, split, SeededRandom("sokoban", seed, level, split, number))
     return Task(id=task_id(level, split, number), split=split, data={"rows": list(board.rows)})
 
 
@@ -89,14 +89,14 @@ def task_named(name: str, level: str, seed: int) -> Task:
     return task_of(level, *places[name], seed)
 
 
-def room(name: str, split: str, dice: Dice) -> Board:
+def room(name: str, split: str, rng: SeededRandom) -> Board:
     """A room that the expert solves. No layout of walls and targets is in two splits."""
     level = LEVELS[name]
     while True:
-        empty = layout(level, dice)
+        empty = layout(level, rng)
         if empty is None or split_of("".join(empty.rows).replace("@", "-")) != split:
             continue
-        board = pulled(empty, level, dice)
+        board = pulled(empty, level, rng)
         if board.boxes & board.targets:
             continue
         moves = solve(board)
@@ -104,11 +104,11 @@ def room(name: str, split: str, dice: Dice) -> Board:
             return board
 
 
-def layout(level: Level, dice: Dice) -> Board | None:
+def layout(level: Level, rng: SeededRandom) -> Board | None:
     """Walls, and boxes on their targets; None: they do not fit into the largest part."""
     stride = level.size + 1
     inner = [r * stride + c for r in range(1, level.size - 1) for c in range(1, level.size - 1)]
-    open_cells = {cell for cell in inner if dice.random() >= level.walls}
+    open_cells = {cell for cell in inner if rng.random() >= level.walls}
     parts = []
     left = set(open_cells)
     while left:
@@ -117,12 +117,12 @@ def layout(level: Level, dice: Dice) -> Board | None:
     floor = max(parts, key=len)
     if len(floor) < len(inner) * 0.6:
         return None
-    *targets, player = dice.some(sorted(floor), level.boxes + 1)
+    *targets, player = rng.some(sorted(floor), level.boxes + 1)
     there = frozenset(targets)
     return Board(frozenset(floor), there, there, player, level.size, stride)
 
 
-def pulled(board: Board, level: Level, dice: Dice) -> Board:
+def pulled(board: Board, level: Level, rng: SeededRandom) -> Board:
     """The board after a random walk of pulls that comes to no position twice."""
     seen = {board.boxes}
     last = -1
@@ -139,8 +139,8 @@ def pulled(board: Board, level: Level, dice: Dice) -> Board:
         if not pulls:
             break
         # A box that is pulled on goes further than boxes in turn.
-        same = [pull for pull in pulls if pull[0] == last] if dice.random() < 0.7 else []
-        box, last, player = dice.pick(same or pulls)
+        same = [pull for pull in pulls if pull[0] == last] if rng.random() < 0.7 else []
+        box, last, player = rng.pick(same or pulls)
         board = board._replace(boxes=board.boxes - {box} | {last}, player=player)
         seen.add(board.boxes)
     return board

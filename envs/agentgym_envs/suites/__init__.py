@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from agentgym.suite import register_suites
+from agentgym.evaluation.suite import register_suites
 
 register_suites("agentgym", Path(__file__).parent)

@@ -1,6 +1,6 @@
 """Tau2: the domains and tasks of tau2-bench, for those who have its package."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/Tau2-v0",

@@ -21,7 +21,7 @@ from tau2.registry import registry
 from tau2.user.user_simulator import DummyUser, UserSimulator
 from tau2.utils.utils import get_now
 
-from agentgym.tooling import ToolCall as Call
+from agentgym.tools.tool import ToolCall as Call
 
 DONE = "done"
 STOP = "###STOP###"

@@ -14,10 +14,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, MissingExtra, UnknownName
-from agentgym.tool_calls import parse_tool_calls, write_tool_call
-from agentgym.tooling import Tool, ToolCall, tool
+from agentgym.tools.parse import parse_tool_calls, write_tool_call
+from agentgym.tools.tool import Tool, ToolCall, tool
 
 if TYPE_CHECKING:
     from agentgym_envs.tau2.conversation import Conversation

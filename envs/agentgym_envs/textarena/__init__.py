@@ -1,6 +1,6 @@
 """Games of textarena, alone or against an opponent, by their own ids."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/TextArena-v0",

@@ -1,6 +1,6 @@
 """TextWorld: text adventures that are generated, with prose, scores and walkthroughs."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/TextWorld-v0",

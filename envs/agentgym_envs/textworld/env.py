@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.textworld import prose
 from agentgym_envs.textworld.blueprints import BLUEPRINT, Walk

@@ -10,7 +10,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import TypeVar, get_args
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.textworld.blueprints import Blueprint, Coin, Cooking, Direction, Quest, Walk
 

@@ -9,7 +9,7 @@ look, inventory, examine THING, go DIRECTION, open THING, close THING,
 take THING, take THING from PLACE, put THING on PLACE, insert THING into PLACE, drop THING,
 unlock THING with KEY, lock THING with KEY, eat THING,
 and when there is something to cook: examine cookbook, cook THING with APPLIANCE,
-chop THING with KNIFE, slice THING with KNIFE, dice THING with KNIFE, prepare meal, eat meal.
+chop THING with KNIFE, slice THING with KNIFE, rng THING with KNIFE, prepare meal, eat meal.
 Name things as the game names them."""
 NOTHING_HAPPENS = "Nothing happens: that is no command, or not possible here."
 

@@ -1,6 +1,6 @@
 """ToolUse: serve a user by calling the tools of a company, as its rules demand."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 _SUMMARIES = {
     "Retail": "refund, cancel, exchange and look up orders of a shop, as its rules demand",

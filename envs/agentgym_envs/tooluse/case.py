@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from agentgym.tooling import ToolCall
+from agentgym.tools.tool import ToolCall
 
 Turn = tuple[ToolCall, ...]
 """Calls that do not need each other's results, to be made in one message."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from agentgym.tooling import Tool, tool
+from agentgym.tools.tool import Tool, tool
 
 
 @tool

@@ -31,7 +31,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import JsonValue
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym_envs.tooluse.case import Case
 
 Record = TypeVar("Record")
@@ -71,7 +71,7 @@ class Domain(ABC):
     """Rules that were broken."""
 
     @abstractmethod
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Fill an empty database and think of a wish."""
 
     @abstractmethod

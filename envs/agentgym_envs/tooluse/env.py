@@ -24,11 +24,11 @@ from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
-from agentgym import background
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
-from agentgym.tool_calls import Parsed, parse_tool_calls, write_tool_call
-from agentgym.tooling import ToolCall, ToolResult, tools_of
+from agentgym.runtime import background
+from agentgym.tools.parse import Parsed, parse_tool_calls, write_tool_call
+from agentgym.tools.tool import ToolCall, ToolResult, tools_of
 from agentgym_envs.tooluse.case import Case, key_of
 from agentgym_envs.tooluse.distractors import DISTRACTORS
 from agentgym_envs.tooluse.domain import Domain

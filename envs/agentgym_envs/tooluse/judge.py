@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agentgym.tooling import ToolCall, ToolResult
+from agentgym.tools.tool import ToolCall, ToolResult
 from agentgym_envs.tooluse.case import Case
 from agentgym_envs.tooluse.domain import Domain
 

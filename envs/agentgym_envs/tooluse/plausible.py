@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from agentgym.tool_calls import write_tool_call
-from agentgym.tooling import Tool, ToolCall
+from agentgym.tools.parse import write_tool_call
+from agentgym.tools.tool import Tool, ToolCall
 
 PER_TOOL = 3
 

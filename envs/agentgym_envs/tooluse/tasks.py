@@ -14,8 +14,8 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
 
-from agentgym.dice import Dice
-from agentgym.env import Task
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.env.text_env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.tooluse.bank.easy import EasyBank
 from agentgym_envs.tooluse.bank.wishes import Bank
@@ -75,7 +75,7 @@ def domain_of(name: str, level: str) -> type[Domain]:
 def opened(origin: Origin) -> tuple[Domain, Case]:
     """The database at the beginning and the wish. Both are shared: copy before you change."""
     start = domain_of(origin.domain, origin.level)()
-    return start, start.begin(Dice(origin.domain, origin.level, origin.seed))
+    return start, start.begin(SeededRandom(origin.domain, origin.level, origin.seed))
 
 
 @cache

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import anyio
 
-from agentgym.context import Message
-from agentgym.env import TextEnv
+from agentgym.context.context import Message
+from agentgym.env.text_env import TextEnv
 from agentgym.errors import ServerError
 from agentgym.policy import Policy, Prompt, Sampling
 from agentgym.seeding import derive_seed

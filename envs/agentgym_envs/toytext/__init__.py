@@ -1,6 +1,6 @@
 """Gymnasium's toy-text games, with states told in words and moves written as words."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/FrozenLake-v0",

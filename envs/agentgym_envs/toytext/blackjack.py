@@ -14,7 +14,7 @@ from typing import Any
 import gymnasium
 from gymnasium.envs.toy_text.blackjack import BlackjackEnv
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.toytext.game import SPLITS, ToyText, number_in
 

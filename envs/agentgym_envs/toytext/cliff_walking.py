@@ -13,7 +13,7 @@ from typing import Any
 import gymnasium
 from gymnasium.envs.toy_text.cliffwalking import CliffWalkingEnv
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, UnknownName
 from agentgym_envs.toytext.game import SPLITS, ToyText, number_in
 from agentgym_envs.toytext.tables import optimal_actions

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import gymnasium
 
-from agentgym.env import InstantEnv, StepResult, Task
+from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver
 
 SPLITS = ("train", "valid", "test")

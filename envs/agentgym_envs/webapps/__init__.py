@@ -1,6 +1,6 @@
 """Web apps of our own in a real browser: mail, calendar, shop admin, settings."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 _SUMMARIES = {
     "Mail": "read, file, answer and write mails in a web app, in headless Chromium",

@@ -1,22 +1,22 @@
 """Calendar: what its tables hold, and what one may be asked to do there."""
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym_envs.webapps.problem import Edit, Errand, Question, Record, Route, Tables
 from agentgym_envs.webapps.words import DAYS, EVENTS, HOURS, PEOPLE, PLACES
 
 
-def fill(dice: Dice, size: int, simple: bool) -> Tables:  # noqa: ARG001  like its siblings
+def fill(rng: SeededRandom, size: int, simple: bool) -> Tables:  # noqa: ARG001  like its siblings
     """The events of a week, no two at the same time, and people to invite."""
-    people = dice.some(PEOPLE, 5)
-    slots = dice.some([(day, hour) for day in DAYS for hour in HOURS], size)
-    titles = dice.some(EVENTS, size)
+    people = rng.some(PEOPLE, 5)
+    slots = rng.some([(day, hour) for day in DAYS for hour in HOURS], size)
+    titles = rng.some(EVENTS, size)
     events: dict[str, Record] = {
         str(number): {
             "title": title,
             "day": day,
             "start": hour,
-            "place": dice.pick(PLACES),
-            "guests": sorted(dice.some(people, dice.below(3))),  # type: ignore[dict-item]
+            "place": rng.pick(PLACES),
+            "guests": sorted(rng.some(people, rng.below(3))),  # type: ignore[dict-item]
         }
         for number, (title, (day, hour)) in enumerate(zip(titles, slots, strict=True), start=1)
     }
@@ -26,18 +26,18 @@ def fill(dice: Dice, size: int, simple: bool) -> Tables:  # noqa: ARG001  like i
     }
 
 
-def errands(dice: Dice, tables: Tables, simple: bool) -> list[Errand]:
+def errands(rng: SeededRandom, tables: Tables, simple: bool) -> list[Errand]:
     """Something to do with each event, and one to add."""
     if simple:
-        return [_day(dice, tables, key) for key in tables["events"]]
+        return [_day(rng, tables, key) for key in tables["events"]]
     kinds = [_edit, _edit, _invite, _cancel]
-    made = [dice.pick(kinds)(dice, tables, key) for key in tables["events"]]
-    return [*made, _new(dice, tables)]
+    made = [rng.pick(kinds)(rng, tables, key) for key in tables["events"]]
+    return [*made, _new(rng, tables)]
 
 
-def questions(dice: Dice, tables: Tables) -> list[Question]:
+def questions(rng: SeededRandom, tables: Tables) -> list[Question]:
     """Where an event is, or when."""
-    key, event = dice.pick(list(tables["events"].items()))
+    key, event = rng.pick(list(tables["events"].items()))
     page = f"event/{key}"
     return [
         Question(f"what is the place of {event['title']}?", f"{event['place']}", _way(event), page),
@@ -49,9 +49,9 @@ def _way(event: Record) -> Route:
     return (("week", f"{event['start']} {event['title']}"),)
 
 
-def _day(dice: Dice, tables: Tables, key: str) -> Errand:
+def _day(rng: SeededRandom, tables: Tables, key: str) -> Errand:
     event = tables["events"][key]
-    day = dice.other(DAYS, f"{event['day']}")
+    day = rng.other(DAYS, f"{event['day']}")
     edit = Edit(
         table="events",
         id=key,
@@ -64,16 +64,16 @@ def _day(dice: Dice, tables: Tables, key: str) -> Errand:
     return Errand(f"move {event['title']} to {day}", edit)
 
 
-def _edit(dice: Dice, tables: Tables, key: str) -> Errand:
+def _edit(rng: SeededRandom, tables: Tables, key: str) -> Errand:
     event = tables["events"][key]
-    day, start = dice.pick(DAYS), dice.other(HOURS, f"{event['start']}")
-    place = dice.pick(PLACES[1:])
+    day, start = rng.pick(DAYS), rng.other(HOURS, f"{event['start']}")
+    place = rng.pick(PLACES[1:])
     changes: list[tuple[str, dict[str, str]]] = [
         (f"move {event['title']} to {day} at {start}", {"day": day, "start": start}),
         (f"let {event['title']} take place in the {place}", {"place": place}),
         (f"let {event['title']} begin at {start}", {"start": start}),
     ]
-    phrase, change = dice.pick([one for one in changes if not one[1].items() <= event.items()])
+    phrase, change = rng.pick([one for one in changes if not one[1].items() <= event.items()])
     edit = Edit(
         table="events",
         id=key,
@@ -86,11 +86,11 @@ def _edit(dice: Dice, tables: Tables, key: str) -> Errand:
     return Errand(phrase, edit)
 
 
-def _invite(dice: Dice, tables: Tables, key: str) -> Errand:
+def _invite(rng: SeededRandom, tables: Tables, key: str) -> Errand:
     event = tables["events"][key]
     guests = [f"{guest}" for guest in event["guests"]]  # type: ignore[union-attr]
     people = [f"{person['name']}" for person in tables["people"].values()]
-    guest = dice.pick([person for person in people if person not in guests])
+    guest = rng.pick([person for person in people if person not in guests])
     edit = Edit(
         table="events",
         id=key,
@@ -103,7 +103,7 @@ def _invite(dice: Dice, tables: Tables, key: str) -> Errand:
     return Errand(f"invite {guest} to {event['title']}", edit)
 
 
-def _cancel(_: Dice, tables: Tables, key: str) -> Errand:
+def _cancel(_: SeededRandom, tables: Tables, key: str) -> Errand:
     event = tables["events"][key]
     edit = Edit(
         table="events", id=key, route=_way(event), page=f"event/{key}", press="cancel event"
@@ -111,13 +111,13 @@ def _cancel(_: Dice, tables: Tables, key: str) -> Errand:
     return Errand(f"cancel {event['title']}", edit)
 
 
-def _new(dice: Dice, tables: Tables) -> Errand:
+def _new(rng: SeededRandom, tables: Tables) -> Errand:
     known = [event["title"] for event in tables["events"].values()]
     fields = {
-        "title": dice.pick([title for title in EVENTS if title not in known]),
-        "day": dice.pick(DAYS),
-        "start": dice.pick(HOURS),
-        "place": dice.pick(PLACES[1:]),
+        "title": rng.pick([title for title in EVENTS if title not in known]),
+        "day": rng.pick(DAYS),
+        "start": rng.pick(HOURS),
+        "place": rng.pick(PLACES[1:]),
     }
     edit = Edit(
         table="events",

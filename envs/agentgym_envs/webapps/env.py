@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput, UnknownName
 from agentgym_envs.webapps.expert import next_command
 from agentgym_envs.webapps.problem import Problem

@@ -1,16 +1,16 @@
 """Mail: what its tables hold, and what one may be asked to do there."""
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym_envs.webapps.problem import Edit, Errand, Question, Record, Route, Tables
 from agentgym_envs.webapps.words import FOLDERS, PEOPLE, REPLIES, SENTENCES, SUBJECTS
 
 
-def fill(dice: Dice, size: int, simple: bool) -> Tables:
+def fill(rng: SeededRandom, size: int, simple: bool) -> Tables:
     """An inbox, two folders and an address book; mails without text when it shall be simple."""
-    people = dice.some(PEOPLE, size + 2)
+    people = rng.some(PEOPLE, size + 2)
     mails = {
-        str(number): _mail(dice, subject, dice.pick(people[:size]), simple)
-        for number, subject in enumerate(dice.some(SUBJECTS, size), start=1)
+        str(number): _mail(rng, subject, rng.pick(people[:size]), simple)
+        for number, subject in enumerate(rng.some(SUBJECTS, size), start=1)
     }
     contacts: dict[str, Record] = {
         str(number): {"name": name, "address": _address(name)}
@@ -19,17 +19,17 @@ def fill(dice: Dice, size: int, simple: bool) -> Tables:
     return {"mails": mails, "sent": {}, "contacts": contacts}
 
 
-def errands(dice: Dice, tables: Tables, simple: bool) -> list[Errand]:
+def errands(rng: SeededRandom, tables: Tables, simple: bool) -> list[Errand]:
     """Something to do with each mail, and something to write."""
     kinds = [_star, _archive, _trash] if simple else [_star, _trash, _move, _reply, _forward]
-    made = [dice.pick(kinds)(dice, tables, key) for key in tables["mails"]]
-    return made if simple else [*made, _compose(dice, tables), _contact(dice, tables)]
+    made = [rng.pick(kinds)(rng, tables, key) for key in tables["mails"]]
+    return made if simple else [*made, _compose(rng, tables), _contact(rng, tables)]
 
 
-def questions(dice: Dice, tables: Tables) -> list[Question]:
+def questions(rng: SeededRandom, tables: Tables) -> list[Question]:
     """What the address book or a mail tells."""
-    name = f"{dice.pick(list(tables['contacts'].values()))['name']}"
-    key, mail = dice.pick(list(tables["mails"].items()))
+    name = f"{rng.pick(list(tables['contacts'].values()))['name']}"
+    key, mail = rng.pick(list(tables["mails"].items()))
     where = f"which folder is the mail {_called(mail)} in?"
     return [
         Question(f"what is the address of {name}?", _address(name), (), "contacts"),
@@ -37,12 +37,12 @@ def questions(dice: Dice, tables: Tables) -> list[Question]:
     ]
 
 
-def _mail(dice: Dice, subject: str, sender: str, simple: bool) -> Record:
+def _mail(rng: SeededRandom, subject: str, sender: str, simple: bool) -> Record:
     return {
         "from": sender,
         "subject": subject,
-        "text": "" if simple else dice.pick(SENTENCES),
-        "folder": "inbox" if simple or dice.below(4) else dice.pick(FOLDERS[:2]),
+        "text": "" if simple else rng.pick(SENTENCES),
+        "folder": "inbox" if simple or rng.below(4) else rng.pick(FOLDERS[:2]),
         "starred": False,
     }
 
@@ -75,21 +75,21 @@ def _press(tables: Tables, key: str, verb: str, press: str, change: Record) -> E
     return Errand(f"{verb} the mail {_called(mail)}", edit)
 
 
-def _star(_: Dice, tables: Tables, key: str) -> Errand:
+def _star(_: SeededRandom, tables: Tables, key: str) -> Errand:
     return _press(tables, key, "star", "star", {"starred": True})
 
 
-def _archive(_: Dice, tables: Tables, key: str) -> Errand:
+def _archive(_: SeededRandom, tables: Tables, key: str) -> Errand:
     return _press(tables, key, "archive", "archive", {"folder": "archive"})
 
 
-def _trash(_: Dice, tables: Tables, key: str) -> Errand:
+def _trash(_: SeededRandom, tables: Tables, key: str) -> Errand:
     return _press(tables, key, "delete", "delete", {"folder": "trash"})
 
 
-def _move(dice: Dice, tables: Tables, key: str) -> Errand:
+def _move(rng: SeededRandom, tables: Tables, key: str) -> Errand:
     mail = tables["mails"][key]
-    folder = dice.other(FOLDERS[:3], f"{mail['folder']}")
+    folder = rng.other(FOLDERS[:3], f"{mail['folder']}")
     edit = Edit(
         table="mails",
         id=key,
@@ -102,8 +102,8 @@ def _move(dice: Dice, tables: Tables, key: str) -> Errand:
     return Errand(f"move the mail {_called(mail)} to {folder}", edit)
 
 
-def _reply(dice: Dice, tables: Tables, key: str) -> Errand:
-    mail, text = tables["mails"][key], dice.pick(REPLIES)
+def _reply(rng: SeededRandom, tables: Tables, key: str) -> Errand:
+    mail, text = tables["mails"][key], rng.pick(REPLIES)
     to, subject = _address(f"{mail['from']}"), f"re: {mail['subject']}"
     edit = Edit(
         table="sent",
@@ -116,10 +116,10 @@ def _reply(dice: Dice, tables: Tables, key: str) -> Errand:
     return Errand(f'reply "{text}" to the mail {_called(mail)}', edit)
 
 
-def _forward(dice: Dice, tables: Tables, key: str) -> Errand:
+def _forward(rng: SeededRandom, tables: Tables, key: str) -> Errand:
     mail = tables["mails"][key]
     people = [f"{contact['name']}" for contact in tables["contacts"].values()]
-    to = _address(dice.other(people, f"{mail['from']}"))
+    to = _address(rng.other(people, f"{mail['from']}"))
     edit = Edit(
         table="sent",
         record={"to": to, "subject": f"fwd: {mail['subject']}", "text": mail["text"]},
@@ -131,17 +131,17 @@ def _forward(dice: Dice, tables: Tables, key: str) -> Errand:
     return Errand(f"forward the mail {_called(mail)} to {to}", edit)
 
 
-def _compose(dice: Dice, tables: Tables) -> Errand:
-    to = f"{dice.pick(list(tables['contacts'].values()))['address']}"
-    subject, text = dice.pick(SUBJECTS), dice.pick(REPLIES)
+def _compose(rng: SeededRandom, tables: Tables) -> Errand:
+    to = f"{rng.pick(list(tables['contacts'].values()))['address']}"
+    subject, text = rng.pick(SUBJECTS), rng.pick(REPLIES)
     fields = {"to": to, "subject": subject, "text": text}
     edit = Edit(table="sent", record={**fields}, page="compose", fields={**fields}, press="send")
     return Errand(f'write "{text}" about {subject} to {to}', edit)
 
 
-def _contact(dice: Dice, tables: Tables) -> Errand:
+def _contact(rng: SeededRandom, tables: Tables) -> Errand:
     known = [contact["name"] for contact in tables["contacts"].values()]
-    name = dice.pick([person for person in PEOPLE if person not in known])
+    name = rng.pick([person for person in PEOPLE if person not in known])
     fields = {"name": name, "address": _address(name)}
     edit = Edit(
         table="contacts",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym_envs.webapps.problem import Edit, Errand, Question, Tables
 from agentgym_envs.webapps.words import PEOPLE
 
@@ -31,12 +31,12 @@ OPTIONS: Mapping[str, Mapping[str, Choices]] = {
 }
 
 
-def fill(dice: Dice, size: int, simple: bool) -> Tables:  # noqa: ARG001  like its siblings
+def fill(rng: SeededRandom, size: int, simple: bool) -> Tables:  # noqa: ARG001  like its siblings
     """One record of options for each part of the device; one option each when simple."""
     return {
         part: {
             "1": {
-                label: dice.pick(values)
+                label: rng.pick(values)
                 for label, values in list(options.items())[: 1 if simple else None]
             }
         }
@@ -44,23 +44,23 @@ def fill(dice: Dice, size: int, simple: bool) -> Tables:  # noqa: ARG001  like i
     }
 
 
-def errands(dice: Dice, tables: Tables, simple: bool) -> list[Errand]:  # noqa: ARG001
+def errands(rng: SeededRandom, tables: Tables, simple: bool) -> list[Errand]:  # noqa: ARG001
     """One option to change in each part."""
-    return [_option(dice, tables, part) for part in OPTIONS]
+    return [_option(rng, tables, part) for part in OPTIONS]
 
 
-def questions(dice: Dice, tables: Tables) -> list[Question]:
+def questions(rng: SeededRandom, tables: Tables) -> list[Question]:
     """What an option is set to."""
-    part = dice.pick(list(OPTIONS))
+    part = rng.pick(list(OPTIONS))
     record = tables[part]["1"]
-    label = dice.pick([label for label in record if not isinstance(record[label], bool)])
+    label = rng.pick([label for label in record if not isinstance(record[label], bool)])
     return [Question(f"what is {label} set to on the page {part}?", f"{record[label]}", (), part)]
 
 
-def _option(dice: Dice, tables: Tables, part: str) -> Errand:
+def _option(rng: SeededRandom, tables: Tables, part: str) -> Errand:
     record = tables[part]["1"]
-    label = dice.pick(list(record))
-    value = dice.other(OPTIONS[part][label], record[label])
+    label = rng.pick(list(record))
+    value = rng.other(OPTIONS[part][label], record[label])
     edit = Edit(
         table=part,
         id="1",

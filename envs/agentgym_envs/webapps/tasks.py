@@ -5,8 +5,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agentgym.dice import Dice, split_of
-from agentgym.env import Task
+from agentgym.env.seeded_random import SeededRandom, split_of
+from agentgym.env.text_env import Task
 from agentgym_envs.webapps import calendar, mail, settings, shop
 from agentgym_envs.webapps.problem import Problem
 
@@ -37,7 +37,7 @@ def tasks(app: str, level: str, seed: int) -> Mapping[str, Sequence[Task]]:
     made: dict[str, list[Task]] = {split: [] for split in SPLITS}
     number = 0
     while any(len(made[split]) < count for split, count in SPLITS.items()):
-        problem = make_problem(app, LEVELS[level], Dice(app, level, seed, number))
+        problem = make_problem(app, LEVELS[level], SeededRandom(app, level, seed, number))
         number += 1
         split = split_of(problem.instruction)
         if len(made[split]) < SPLITS[split]:
@@ -46,12 +46,12 @@ def tasks(app: str, level: str, seed: int) -> Mapping[str, Sequence[Task]]:
     return MappingProxyType(made)
 
 
-def make_problem(app: str, level: Level, dice: Dice) -> Problem:
+def make_problem(app: str, level: Level, rng: SeededRandom) -> Problem:
     """A task's problem: some errands, or at times a question."""
     kind = APPS[app]
-    tables = kind.fill(dice, level.size, level.simple)
-    if not level.simple and dice.below(4) == 0:
-        question = dice.pick(kind.questions(dice, tables))
+    tables = kind.fill(rng, level.size, level.simple)
+    if not level.simple and rng.below(4) == 0:
+        question = rng.pick(kind.questions(rng, tables))
         return Problem(
             app=app,
             instruction=question.phrase,
@@ -60,7 +60,7 @@ def make_problem(app: str, level: Level, dice: Dice) -> Problem:
             route=question.route,
             page=question.page,
         )
-    chosen = dice.some(kind.errands(dice, tables, level.simple), level.errands)
+    chosen = rng.some(kind.errands(rng, tables, level.simple), level.errands)
     return Problem(
         app=app,
         instruction=", and ".join(errand.phrase for errand in chosen),

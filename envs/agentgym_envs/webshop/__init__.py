@@ -1,6 +1,6 @@
 """WebShop: buy what the instruction asks for, in a shop of text pages."""
 
-from agentgym.registry import register
+from agentgym.env.registry import register
 
 register(
     "agentgym/WebShop-v0",

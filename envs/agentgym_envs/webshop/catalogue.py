@@ -2,7 +2,7 @@
 
 from itertools import product as combinations
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym.errors import BadInput
 from agentgym_envs.webshop import rich
 from agentgym_envs.webshop.levels import Level
@@ -40,29 +40,29 @@ def generate(level: Level, seed: int) -> list[Product]:
     """
     if not 1 <= level.products <= ASINS // 2:
         raise BadInput(f"products must be from 1 to {ASINS // 2}, not {level.products}")
-    dice = Dice("catalogue", seed)
-    asins = product_numbers(level.products, dice)
+    rng = SeededRandom("catalogue", seed)
+    asins = product_numbers(level.products, rng)
     if level.compact:
-        return compact_products(level, asins, dice)
-    return [Product(asin, **rich.describe(dice)) for asin in asins]
+        return compact_products(level, asins, rng)
+    return [Product(asin, **rich.describe(rng)) for asin in asins]
 
 
-def product_numbers(n: int, dice: Dice) -> list[str]:
+def product_numbers(n: int, rng: SeededRandom) -> list[str]:
     """``b`` and six different digits, spread so that the first digits tell products apart."""
     step = ASINS // n
     numbers = []
     for place in range(n):
-        rank = place * step + dice.below(step)
+        rank = place * step + rng.below(step)
         left = list("0123456789")
         digits = []
         for size in (9 * 8 * 7 * 6 * 5, 8 * 7 * 6 * 5, 7 * 6 * 5, 6 * 5, 5, 1):
             digits.append(left.pop(rank // size))
             rank %= size
         numbers.append("b" + "".join(digits))
-    return dice.some(numbers, n)
+    return rng.some(numbers, n)
 
 
-def compact_products(level: Level, asins: list[str], dice: Dice) -> list[Product]:
+def compact_products(level: Level, asins: list[str], rng: SeededRandom) -> list[Product]:
     """Families of siblings: one title, told apart by price, colors or a hidden feature."""
     pools = (
         STYLES[: level.styles],
@@ -70,7 +70,7 @@ def compact_products(level: Level, asins: list[str], dice: Dice) -> list[Product
         KINDS[: level.kinds],
         USES if level.uses else ("",),
     )
-    families = dice.some(list(combinations(*pools)), -(-level.products // level.siblings))
+    families = rng.some(list(combinations(*pools)), -(-level.products // level.siblings))
     if len(families) * level.siblings < level.products:
         raise BadInput(
             f"this level's words make at most {len(families) * level.siblings} products; "
@@ -78,9 +78,9 @@ def compact_products(level: Level, asins: list[str], dice: Dice) -> list[Product
         )
     made = []
     for style, material, kind, use in families:
-        shared = {name: in_order(VALUES[name], level, dice) for name in level.options[1:]}
-        colors = dice.some(COLORS[: 8 if level.siblings == 1 else 10], 10)
-        features = dice.some(FEATURES, level.siblings)
+        shared = {name: in_order(VALUES[name], level, rng) for name in level.options[1:]}
+        colors = rng.some(COLORS[: 8 if level.siblings == 1 else 10], 10)
+        features = rng.some(FEATURES, level.siblings)
         for sibling in range(level.siblings):
             first = sibling * level.values if level.own_colors else 0
             own = colors[first : first + level.values]
@@ -90,20 +90,20 @@ def compact_products(level: Level, asins: list[str], dice: Dice) -> list[Product
                     f"{style} {material} {kind}{' for ' + use if use else ''}",
                     kind,
                     f"shop › {kind}",
-                    15.0 + 5 * dice.below(13),
+                    15.0 + 5 * rng.below(13),
                     (style, material, *((use,) if use else ()), *hidden),
                     {"color": tuple(c for c in COLORS if c in own), **shared},
                     f"a {kind} made of {material}",
                     (f"it is {style}", *(f"it is {word}" for word in hidden)),
-                    (f"{2 + dice.below(4)} stars",),
+                    (f"{2 + rng.below(4)} stars",),
                 )
             )
     # Siblings tie in the search engine, which then keeps this order.
-    mixed = dice.some(made, level.products)
+    mixed = rng.some(made, level.products)
     return [Product(asin, *rest) for asin, rest in zip(asins, mixed, strict=True)]
 
 
-def in_order(values: tuple[str, ...], level: Level, dice: Dice) -> tuple[str, ...]:
+def in_order(values: tuple[str, ...], level: Level, rng: SeededRandom) -> tuple[str, ...]:
     """Some of the values, in the order of the list."""
-    chosen = dice.some(values, level.values)
+    chosen = rng.some(values, level.values)
     return tuple(value for value in values if value in chosen)

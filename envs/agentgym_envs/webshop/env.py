@@ -27,7 +27,7 @@ from typing import Any, Self
 import gymnasium
 from pydantic import ValidationError
 
-from agentgym.env import InstantEnv, StepResult, Task
+from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym_envs.webshop import expert, pages
 from agentgym_envs.webshop.command import FULL_PROMPT, SHORT_PROMPT, find_command

@@ -6,8 +6,8 @@ from math import isfinite
 
 from pydantic import BaseModel, ConfigDict
 
-from agentgym.dice import Dice
-from agentgym.env import Task
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.env.text_env import Task
 from agentgym_envs.webshop import rich
 from agentgym_envs.webshop.levels import Level
 from agentgym_envs.webshop.product import Product
@@ -35,19 +35,19 @@ class Goal(BaseModel):
     """How often the task is drawn, compared with others of its split."""
 
 
-def price_limit(price: float, dice: Dice) -> float:
+def price_limit(price: float, rng: SeededRandom) -> float:
     """Two of the next four $10 steps above the price (up to $990), and of them the larger."""
     first = int(price // 10) + 1
     steps = [10.0 * step for step in range(first, first + 4) if step < 100]
-    return max(dice.some(steps, 2)) if len(steps) >= 2 and isfinite(price) else NO_LIMIT
+    return max(rng.some(steps, 2)) if len(steps) >= 2 and isfinite(price) else NO_LIMIT
 
 
 def generated_tasks(
     name: str, level: Level, products: Sequence[Product], seed: int
 ) -> dict[str, list[Task]]:
     """The tasks of a generated shop by split; no product is wanted in two splits."""
-    dice = Dice("goals", seed)
-    mixed = dice.some(products, len(products))
+    rng = SeededRandom("goals", seed)
+    mixed = rng.some(products, len(products))
     cut = {split: round(len(mixed) * share) for split, share in (("test", 0.15), ("valid", 0.1))}
     pools = {
         "test": mixed[: cut["test"]],
@@ -56,30 +56,30 @@ def generated_tasks(
     }
     sizes = {"train": level.train, "valid": level.valid, "test": level.test}
     return {
-        split: number(f"{name}/{split}", split, wishes(level, pools[split], sizes[split], dice))
+        split: number(f"{name}/{split}", split, wishes(level, pools[split], sizes[split], rng))
         for split in SPLITS
     }
 
 
-def wishes(level: Level, pool: Sequence[Product], count: int, dice: Dice) -> list[Goal]:
+def wishes(level: Level, pool: Sequence[Product], count: int, rng: SeededRandom) -> list[Goal]:
     """``count`` goals for the products of a pool in turn, no two alike."""
-    orders = [dice.some(list(combinations(*p.options.values())), count) for p in pool]
+    orders = [rng.some(list(combinations(*p.options.values())), count) for p in pool]
     goals: list[Goal] = []
     turn = 0
     while len(goals) < count and any(turn < len(order) for order in orders):
         for wanted, order in zip(pool, orders, strict=True):
             if turn < len(order) and len(goals) < count:
-                goals.append(wish(level, wanted, order[turn], dice))
+                goals.append(wish(level, wanted, order[turn], rng))
         turn += 1
     return goals
 
 
-def wish(level: Level, wanted: Product, options: tuple[str, ...], dice: Dice) -> Goal:
+def wish(level: Level, wanted: Product, options: tuple[str, ...], rng: SeededRandom) -> Goal:
     """A goal for a product with these option values."""
-    limit = price_limit(wanted.price, dice)
+    limit = price_limit(wanted.price, rng)
     named = None if limit == NO_LIMIT else limit
     if not level.compact:
-        said = rich.request(wanted, options, named, dice)
+        said = rich.request(wanted, options, named, rng)
         return Goal(asin=wanted.asin, options=options, price_upper=limit, **said)
     # Where the color tells siblings apart it stands with the options, not with the search words.
     first = 0 if level.own_colors else 1

@@ -10,13 +10,12 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
-from itertools import product as combinations
+from itertools import islice, product as combinations
 from pathlib import Path
 from typing import Any
 
-from agentgym.dice import Dice
-from agentgym.env import Task
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
 from agentgym_envs.webshop.goals import NO_LIMIT, Goal, number, price_limit
 from agentgym_envs.webshop.pages import plain
@@ -43,8 +42,8 @@ def load(
     people = read(folder, PEOPLE, dict) if find(folder, PEOPLE) else {}
     try:
         products = read_products(items[:most], notes, seed)
-        dice = Dice("goals", seed)
-        goals = list(human_goals(products, people, dice)) or synthetic_goals(products, notes, dice)
+        rng = SeededRandom("goals", seed)
+        goals = list(human_goals(products, people, rng)) or synthetic_goals(products, notes, rng)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"files in {folder} are not as WebShop published them: {error!r}") from error
     if not goals:
@@ -93,7 +92,7 @@ def read_products(
             title=str(item["name"]),
             query=str(item.get("query", "")).lower().strip(),
             category=str(item.get("product_category", "")),
-            price=read_price(item.get("pricing"), Dice("price", seed, asin)),
+            price=read_price(item.get("pricing"), SeededRandom("price", seed, asin)),
             attributes=tuple(map(str, notes.get(asin, {}).get("attributes") or ())),
             options=read_options(item.get("customization_options")),
             description=str(item.get("full_description") or ""),
@@ -102,14 +101,14 @@ def read_products(
     return list(products.values())
 
 
-def read_price(pricing: object, dice: Dice) -> float:
+def read_price(pricing: object, rng: SeededRandom) -> float:
     """``"$12.50"``; of ``"$10 to $20"`` a price in between; 100 when there is none."""
     found = re.findall(r"\d[\d,]*(?:\.\d+)?", str(pricing or ""))
     numbers = [float(text.replace(",", "")) for text in found[:2]]
     if not numbers:
         return UNPRICED
     low, high = numbers[0], numbers[-1]
-    return round(low + (high - low) * dice.random(), 2)
+    return round(low + (high - low) * rng.random(), 2)
 
 
 def read_options(groups: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
@@ -127,7 +126,9 @@ def button(value: object) -> str:
     return plain(text)
 
 
-def human_goals(products: list[Product], people: Mapping[str, Any], dice: Dice) -> Iterator[Goal]:
+def human_goals(
+    products: list[Product], people: Mapping[str, Any], rng: SeededRandom
+) -> Iterator[Goal]:
     """One goal for each written instruction that names attributes."""
     by_asin = {plain(asin): said for asin, said in people.items()}
     for product in products:
@@ -141,11 +142,13 @@ def human_goals(products: list[Product], people: Mapping[str, Any], dice: Dice) 
                 said["instruction"],
                 said["instruction_attributes"],
                 map(button, values),
-                dice,
+                rng,
             )
 
 
-def synthetic_goals(products: list[Product], notes: Mapping[str, Any], dice: Dice) -> list[Goal]:
+def synthetic_goals(
+    products: list[Product], notes: Mapping[str, Any], rng: SeededRandom
+) -> list[Goal]:
     """One goal for each combination of option values, weighted by how rare its attributes are."""
     by_asin = {plain(asin): note for asin, note in notes.items()}
     goals = []
@@ -157,7 +160,7 @@ def synthetic_goals(products: list[Product], notes: Mapping[str, Any], dice: Dic
             pairs = zip(product.options, values, strict=True)
             said = " with " + ", and ".join(f"{name}: {v}" for name, v in pairs) if values else ""
             text = note["instruction"].strip().rstrip(".") + said
-            goals.append(make_goal(product, text, note["instruction_attributes"], values, dice))
+            goals.append(make_goal(product, text, note["instruction_attributes"], values, rng))
     counts = Counter(attribute for goal in goals for attribute in goal.attributes)
     return [
         goal.model_copy(
@@ -168,10 +171,10 @@ def synthetic_goals(products: list[Product], notes: Mapping[str, Any], dice: Dic
 
 
 def make_goal(
-    product: Product, instruction: str, attributes: Any, options: Any, dice: Dice
+    product: Product, instruction: str, attributes: Any, options: Any, rng: SeededRandom
 ) -> Goal:
     """A goal with its price limit, said at the end of the instruction."""
-    limit = price_limit(product.price, dice)
+    limit = price_limit(product.price, rng)
     price = "" if limit == NO_LIMIT else f", and price lower than {limit:.2f} dollars"
     return Goal(
         asin=product.asin,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentgym.dice import Dice
+from agentgym.env.seeded_random import SeededRandom
 from agentgym_envs.webshop.product import Product
 from agentgym_envs.webshop.words import DEPARTMENTS, ENDINGS, OPTIONS, SYLLABLES, Department
 
@@ -90,46 +90,46 @@ REQUESTS = (
 )
 
 
-def describe(dice: Dice) -> dict[str, Any]:
+def describe(rng: SeededRandom) -> dict[str, Any]:
     """Everything about a random product but its number, as arguments of ``Product``."""
-    shelf = dice.pick(SHELVES)
-    attributes = dice.some(shelf.attributes, 4 + dice.below(3))
+    shelf = rng.pick(SHELVES)
+    attributes = rng.some(shelf.attributes, 4 + rng.below(3))
     words: dict[str, Any] = {
-        "brand": brand(dice),
+        "brand": brand(rng),
         "kind": shelf.kind,
         "noun": with_article(shelf.kind),
-        "audience": dice.pick(shelf.audiences),
-        "material": dice.pick(shelf.materials),
-        "use": dice.pick(shelf.uses),
+        "audience": rng.pick(shelf.audiences),
+        "material": rng.pick(shelf.materials),
+        "use": rng.pick(shelf.uses),
         "a": attributes[0],
         "b": attributes[1],
     }
     bullets = [
-        dice.pick(BULLETS).format(a=attribute, A=attribute.capitalize())
+        rng.pick(BULLETS).format(a=attribute, A=attribute.capitalize())
         for attribute in attributes[1:]
     ]
-    bullets.append(dice.pick(CLOSING).format(**words))
+    bullets.append(rng.pick(CLOSING).format(**words))
     low, high = shelf.department.prices
     return {
-        "title": dice.pick(TITLES).format(**words),
+        "title": rng.pick(TITLES).format(**words),
         "query": shelf.kind,
         "category": shelf.category,
-        "price": round(low + (high - low) * dice.random() ** 2, 2),
+        "price": round(low + (high - low) * rng.random() ** 2, 2),
         "attributes": tuple(attributes),
-        "options": draw_options(shelf.department, dice),
-        "description": dice.pick(DESCRIPTIONS).format(**words),
+        "options": draw_options(shelf.department, rng),
+        "description": rng.pick(DESCRIPTIONS).format(**words),
         "bullets": tuple(bullets),
         "reviews": tuple(
             f"{REVIEWS[text]} stars. {text.format(**words)}"
-            for text in dice.some(tuple(REVIEWS), 1 + dice.below(3))
+            for text in rng.some(tuple(REVIEWS), 1 + rng.below(3))
         ),
     }
 
 
-def brand(dice: Dice) -> str:
+def brand(rng: SeededRandom) -> str:
     """A made-up name."""
-    middle = dice.pick(STARTS) if dice.random() < 0.4 else ""
-    return (dice.pick(STARTS) + middle + dice.pick(ENDS)).capitalize()
+    middle = rng.pick(STARTS) if rng.random() < 0.4 else ""
+    return (rng.pick(STARTS) + middle + rng.pick(ENDS)).capitalize()
 
 
 def with_article(noun: str) -> str:
@@ -144,29 +144,29 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), words[-1]])
 
 
-def draw_options(department: Department, dice: Dice) -> dict[str, tuple[str, ...]]:
+def draw_options(department: Department, rng: SeededRandom) -> dict[str, tuple[str, ...]]:
     """The first option group of a department and up to two others, with some of their values."""
     first, *others = department.options
-    names = {first, *dice.some(others, dice.below(min(len(others), 2) + 1))}
+    names = {first, *rng.some(others, rng.below(min(len(others), 2) + 1))}
     drawn = {}
     for name in department.options:
         if name in names:
-            values = dice.some(VALUES[name], 2 + dice.below(5))
+            values = rng.some(VALUES[name], 2 + rng.below(5))
             drawn[name] = tuple(value for value in VALUES[name] if value in values)
     return drawn
 
 
 def request(
-    wanted: "Product", options: Sequence[str], limit: float | None, dice: Dice
+    wanted: "Product", options: Sequence[str], limit: float | None, rng: SeededRandom
 ) -> dict[str, Any]:
     """What a shopper says to get a product, and the words they would search for."""
-    attributes = tuple(dice.some(wanted.attributes, 1 + dice.below(3)))
+    attributes = tuple(rng.some(wanted.attributes, 1 + rng.below(3)))
     pairs = [
         value if name in value else f"{name} {value}"
         for name, value in zip(wanted.options, options, strict=True)
     ]
     price = "" if limit is None else f", and price lower than {limit:.2f} dollars"
-    instruction = dice.pick(REQUESTS).format(
+    instruction = rng.pick(REQUESTS).format(
         kind=wanted.query,
         noun=with_article(wanted.query),
         attributes=listed(attributes),

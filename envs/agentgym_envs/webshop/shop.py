@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 
-from agentgym.env import Task
+from agentgym.env.text_env import Task
 from agentgym.errors import UnknownName
 from agentgym_envs.webshop.catalogue import generate
 from agentgym_envs.webshop.goals import generated_tasks

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from agentgym import background
 from agentgym.errors import AgentGymError, MissingExtra
+from agentgym.runtime import background
 from agentgym_tools.browser.tab import PageLost, Site, Tab
 from agentgym_tools.browser.view import View
 
@@ -214,7 +214,7 @@ async def _begin(site: Site, given: dict[str, Any]) -> tuple[Tab, View]:
 
 def end(tab: Tab, *, usable: bool = True) -> None:
     """The episode on this page is over; from any thread."""
-    tab.home.take_back(tab, usable=usable)
+    tab.lender.take_back(tab, usable=usable)
 
 
 def close_browser() -> None:

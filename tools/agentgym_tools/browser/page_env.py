@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from agentgym import background
-from agentgym.env import StepResult, Task, TextEnv
+from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import EpisodeOver
+from agentgym.runtime import background
 from agentgym_tools.browser import host
 from agentgym_tools.browser.command import Command, find_command
 from agentgym_tools.browser.tab import PageLost, Refused, Site, Tab

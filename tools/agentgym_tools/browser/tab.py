@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 
@@ -18,8 +18,6 @@ from agentgym_tools.browser.view import View
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
-
-    from agentgym_tools.browser.host import Browser
 
 T = TypeVar("T")
 SCRIPTS = ("clock.js", "words.js", "tree.js", "hands.js", "page.js")
@@ -44,12 +42,20 @@ class Site:
     """JavaScript that fills in ``gymPage.site``, see page.js."""
 
 
+class Lender(Protocol):
+    """Whoever lends a page to an episode."""
+
+    def take_back(self, tab: Tab, *, usable: bool = True) -> None:
+        """The episode is over; from any thread."""
+        ...
+
+
 class Tab:
     """A page of a site; every method belongs to the background loop."""
 
-    def __init__(self, page: Page, site: Site, home: Browser) -> None:
+    def __init__(self, page: Page, site: Site, lender: Lender) -> None:
         self.site = site
-        self.home = home
+        self.lender = lender
         self.usable = True
         self._page = page
         page.on("crash", lambda _: self._break())

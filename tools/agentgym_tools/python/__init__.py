@@ -10,7 +10,7 @@ either of them there is no Python: a bare subprocess could do all that its owner
 """
 
 from agentgym.errors import MissingExtra
-from agentgym.tooling import Tool, tools_of
+from agentgym.tools.tool import Tool, tools_of
 from agentgym_tools.python.bubblewrap import Bubblewrap
 from agentgym_tools.python.limits import Limits as Limits
 from agentgym_tools.python.monty import Monty

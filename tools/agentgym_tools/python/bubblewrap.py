@@ -19,9 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
-from agentgym import background
 from agentgym.errors import MissingExtra
-from agentgym.tooling import tool
+from agentgym.runtime import background
+from agentgym.tools.tool import tool
 from agentgym_tools.python import seccomp
 from agentgym_tools.python.limits import Limits, answer, late
 

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from agentgym.errors import MissingExtra
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 from agentgym_tools.python.limits import Limits, answer, late
 
 WAIT = 60.0  # seconds for one of the workers to be free

@@ -15,10 +15,10 @@ from typing import Any, Self
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from agentgym import background
 from agentgym.errors import ServerError
 from agentgym.policy.retry import request
-from agentgym.tooling import tool
+from agentgym.runtime import background
+from agentgym.tools.tool import tool
 from agentgym_tools.passages import Passage, shown
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agentgym.collection import collect
-from agentgym.context import Context
-from agentgym.env import Task, TextEnv
+from agentgym.context.context import Context
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.policy import Policy
+from agentgym.rollouts.collection import collect
 from agentgym.trajectory import Group, Trajectory
 from agentgym_trainers.rollouts.rollouts import Rollouts
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from agentgym.context import Context
-from agentgym.env import Task, TextEnv
-from agentgym.limits import Limits
+from agentgym.context.context import Context
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.parts import Part
 from agentgym.policy import Policy, Sampling
+from agentgym.rollouts.limits import Limits
 from agentgym.trajectory import Group, Trajectory
-from agentgym_trainers.engine.batches import Attribution
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Attribution = Literal["soft", "hard"]
 
 
 class Rollouts(Part, ABC):

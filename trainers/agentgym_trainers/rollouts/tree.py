@@ -20,12 +20,12 @@ import anyio
 import numpy as np
 from pydantic import Field
 
-from agentgym.context import Context
-from agentgym.crew import Crew
-from agentgym.env import Task, TextEnv
-from agentgym.episode import Episode, rollout
+from agentgym.context.context import Context
+from agentgym.env.text_env import Task, TextEnv
 from agentgym.errors import BadInput
 from agentgym.policy import Policy
+from agentgym.rollouts.episode import Episode, rollout
+from agentgym.rollouts.workers import Workers
 from agentgym.seeding import derive_seed
 from agentgym.trajectory import Group, Step, Trajectory
 from agentgym_trainers.rollouts.rollouts import Positive, Rollouts, Share
@@ -87,7 +87,7 @@ class Branching(Rollouts):
     ) -> list[Group]:
         """See :class:`Rollouts`."""
         prefix = f"{label}/" if label else ""
-        crew = Crew(
+        workers = Workers(
             make_env,
             policy,
             concurrency=self.concurrency,
@@ -97,10 +97,10 @@ class Branching(Rollouts):
             on_trajectory=on_trajectory,
         )
         trees = [
-            Tree(self, crew, Group(id=f"{prefix}{i}/{task.id}", task=task), seed, i, context)
+            Tree(self, workers, Group(id=f"{prefix}{i}/{task.id}", task=task), seed, i, context)
             for i, task in enumerate(tasks)
         ]
-        await crew.play([tree.root for tree in trees for _ in range(tree.start())])
+        await workers.play([tree.root for tree in trees for _ in range(tree.start())])
         return [tree.finished() for tree in trees]
 
 
@@ -108,13 +108,19 @@ class Tree:
     """The trajectories of a group, as far as they have come."""
 
     def __init__(
-        self, rule: Branching, crew: Crew, group: Group, seed: int, place: int, context: Context
+        self,
+        rule: Branching,
+        workers: Workers,
+        group: Group,
+        seed: int,
+        place: int,
+        context: Context,
     ) -> None:
-        self.rule, self.crew, self.group, self.context = rule, crew, group, context
+        self.rule, self.workers, self.group, self.context = rule, workers, group, context
         self.seed, self.place = seed, place
-        if crew.policy.renderer is None:
+        if workers.policy.renderer is None:
             raise BadInput(f"rollouts {rule.name!r} branch by entropy; this policy has no tokens")
-        self.vocabulary = crew.policy.renderer.vocabulary
+        self.vocabulary = workers.policy.renderer.vocabulary
         self.ended: dict[int, Trajectory] = {}
         self.started = 0
         """Trajectories that have ended or are on their way."""
@@ -137,10 +143,10 @@ class Tree:
     async def root(self, session: str) -> Trajectory:
         """Play an episode from the beginning."""
         number = next(self._numbers)
-        env = await self.crew.pool.take()
+        env = await self.workers.pool.take()
         trajectory = await rollout(
             env,
-            self.crew.policy,
+            self.workers.policy,
             self.group.task,
             seed=derive_seed(self.seed, "env", self.place),
             sampling_seed=derive_seed(self.seed, "policy", self.place, number),
@@ -150,7 +156,7 @@ class Tree:
             id=f"{self.group.id}/{number}",
             group=self.group.id,
             session=session,
-            watch=self._watch,
+            on_decision=self._on_decision,
         )
         return await self._end(number, env, trajectory)
 
@@ -158,9 +164,9 @@ class Tree:
         await copied.settled.wait()
         if (episode := copied.episode) is None:
             return None
-        return await self._end(number, episode.env, await episode.run(session, self._watch))
+        return await self._end(number, episode.env, await episode.run(session, self._on_decision))
 
-    async def _watch(self, episode: Episode) -> None:
+    async def _on_decision(self, episode: Episode) -> None:
         """After a tool result, let copies branch off as the rule and the budget allow."""
         record, index = episode.record, len(episode.record.steps) - 1
         if index <= record.branch_step:  # the start, or where this path itself branched off
@@ -172,7 +178,7 @@ class Tree:
         self.started += copies
         streak = self.streak[record.id] = self.streak.get(record.id, 0) + 1 if copies else 0
         made = [_Copy(next(self._numbers)) for _ in range(copies)]
-        taken = [self.crew.add(partial(self._branch, one.number, one)) for one in made]
+        taken = [self.workers.add(partial(self._branch, one.number, one)) for one in made]
         try:
             for one in made:
                 name = f"{self.group.id}/{one.number}"
@@ -187,10 +193,10 @@ class Tree:
             await event.wait()
 
     async def _end(self, number: int, env: TextEnv, trajectory: Trajectory) -> Trajectory:
-        self.crew.pool.give_back(env, trajectory)
+        self.workers.pool.give_back(env, trajectory)
         self.ended[number] = trajectory
         if len(self.ended) == self.started:
-            for event in [self.crew.add(self.root) for _ in range(self.start())]:
+            for event in [self.workers.add(self.root) for _ in range(self.start())]:
                 await event.wait()
         return trajectory
 

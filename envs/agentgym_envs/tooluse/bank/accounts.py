@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import JsonValue
 
-from agentgym.tooling import tool
+from agentgym.tools.tool import tool
 from agentgym_envs.tooluse.case import Id
 from agentgym_envs.tooluse.domain import Domain, NotPossible, find, unused
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agentgym.dice import Dice
-from agentgym.tooling import tool
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
 from agentgym_envs.tooluse.domain import Domain, find, unused
 from agentgym_envs.tooluse.names import CODES, EASY
@@ -34,14 +34,14 @@ class EasyBank(Domain):
     """Number -> name of the owner."""
     payments: dict[str, Payment] = field(default_factory=dict)
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Three customers, one of whom pays one of three others."""
-        names, numbers = dice.some(EASY, 6), map(str, dice.numbers(3, 100, 999))
-        self.codes |= dict(zip(names[:3], dice.some(CODES, 3), strict=True))
+        names, numbers = rng.some(EASY, 6), map(str, rng.numbers(3, 100, 999))
+        self.codes |= dict(zip(names[:3], rng.some(CODES, 3), strict=True))
         self.accounts |= dict(zip(numbers, names[3:], strict=True))
-        name, code = dice.pick(list(self.codes.items()))
-        account, other = dice.pick(list(self.accounts.items()))
-        euros = str(dice.between(10, 99))
+        name, code = rng.pick(list(self.codes.items()))
+        account, other = rng.pick(list(self.accounts.items()))
+        euros = str(rng.between(10, 99))
         plan = Plan(
             (
                 (call("check", name=name, code=code),),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from agentgym.dice import Dice
-from agentgym.tooling import ToolCall
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import ToolCall
 from agentgym_envs.tooluse.bank.accounts import (
     MOST,
     TODAY,
@@ -51,27 +51,27 @@ def days_ago(days: int) -> str:
     return (date.fromisoformat(TODAY) - timedelta(days=days)).isoformat()
 
 
-def fill(bank: Accounts, dice: Dice) -> Holdings:
+def fill(bank: Accounts, rng: SeededRandom) -> Holdings:
     """Three customers with all they have; the first of them is the one who calls."""
-    numbers = iter(dice.numbers(60, 1000, 9999))
+    numbers = iter(rng.numbers(60, 1000, 9999))
     holdings = []
-    for first, last in zip(dice.some(FIRST, 3), dice.some(LAST, 3), strict=True):
+    for first, last in zip(rng.some(FIRST, 3), rng.some(LAST, 3), strict=True):
         me = Customer(f"C{next(numbers)}", f"{first} {last}", str(next(numbers)))
-        accounts = [Account(f"A{next(numbers)}", me.id, k, dice.between(900, 5000)) for k in KINDS]
+        accounts = [Account(f"A{next(numbers)}", me.id, k, rng.between(900, 5000)) for k in KINDS]
         card = Card(f"K{next(numbers)}", me.id, accounts[0].id)
-        friends = zip(dice.some(FIRST, 3), dice.some(LAST, 3), strict=True)
+        friends = zip(rng.some(FIRST, 3), rng.some(LAST, 3), strict=True)
         payees = [Payee(f"Q{next(numbers)}", me.id, " ".join(name)) for name in friends]
         spent = [
             Transaction(
                 f"X{next(numbers)}",
                 accounts[0].id,
-                days_ago(dice.between(1, 100)),
+                days_ago(rng.between(1, 100)),
                 shop,
                 category,
                 euros,
             )
             for (shop, category), euros in zip(
-                dice.some(SHOPS, 7), dice.numbers(7, 5, 180), strict=True
+                rng.some(SHOPS, 7), rng.numbers(7, 5, 180), strict=True
             )
         ]
         bank.customers[me.id], bank.cards[card.id] = me, card
@@ -118,11 +118,11 @@ def transaction_of(mine: Holdings) -> ToolCall:
     return call("list_transactions", account_id=mine.accounts[0].id)
 
 
-def transfer(bank: Accounts, mine: Holdings, dice: Dice) -> Case:  # noqa: ARG001  all wishes are called alike
+def transfer(bank: Accounts, mine: Holdings, rng: SeededRandom) -> Case:  # noqa: ARG001  all wishes are called alike
     """Money to another account until it holds a round sum, if there is enough."""
-    here, there = dice.some(mine.accounts, 2)
-    enough = dice.random() < 0.7
-    euros = dice.between(100, here.balance) if enough else here.balance + dice.between(1, 300)
+    here, there = rng.some(mine.accounts, 2)
+    enough = rng.random() < 0.7
+    euros = rng.between(100, here.balance) if enough else here.balance + rng.between(1, 300)
     goal = there.balance + euros
     move = call("transfer", from_account=here.id, to_account=there.id, euros=euros)
     return case(
@@ -137,12 +137,12 @@ def transfer(bank: Accounts, mine: Holdings, dice: Dice) -> Case:  # noqa: ARG00
     )
 
 
-def pay(bank: Accounts, mine: Holdings, dice: Dice) -> Case:
+def pay(bank: Accounts, mine: Holdings, rng: SeededRandom) -> Case:
     """A payment, if neither limit nor balance forbid it."""
-    payee, account = dice.pick(mine.payees), dice.pick(mine.accounts[:2])
-    account = replace(account, balance=dice.between(300, 3000))
+    payee, account = rng.pick(mine.payees), rng.pick(mine.accounts[:2])
+    account = replace(account, balance=rng.between(300, 3000))
     bank.accounts[account.id] = account
-    euros = dice.between(50, 1400)
+    euros = rng.between(50, 1400)
     action = call("pay", from_account=account.id, payee_id=payee.id, euros=euros)
     if euros > MOST:
         action = decline(mine.customer, "limit")
@@ -157,10 +157,10 @@ def pay(bank: Accounts, mine: Holdings, dice: Dice) -> Case:
     )
 
 
-def pay_two(bank: Accounts, mine: Holdings, dice: Dice) -> Case:  # noqa: ARG001  all wishes are called alike
+def pay_two(bank: Accounts, mine: Holdings, rng: SeededRandom) -> Case:  # noqa: ARG001  all wishes are called alike
     """Two payments at once."""
-    first, second = dice.some(mine.payees, 2)
-    account, euros = mine.accounts[0], dice.between(50, 400)
+    first, second = rng.some(mine.payees, 2)
+    account, euros = mine.accounts[0], rng.between(50, 400)
     return case(
         mine.customer,
         f"Please pay {first.name} and {second.name}.",
@@ -173,11 +173,11 @@ def pay_two(bank: Accounts, mine: Holdings, dice: Dice) -> Case:  # noqa: ARG001
     )
 
 
-def dispute(bank: Accounts, mine: Holdings, dice: Dice) -> Case:
+def dispute(bank: Accounts, mine: Holdings, rng: SeededRandom) -> Case:
     """A transaction that was not the customer's, in time or late."""
-    late = dice.random() < 0.4
-    days = dice.between(61, 100) if late else dice.between(2, 60)
-    one = replace(dice.pick(mine.transactions), day=days_ago(days))
+    late = rng.random() < 0.4
+    days = rng.between(61, 100) if late else rng.between(2, 60)
+    one = replace(rng.pick(mine.transactions), day=days_ago(days))
     bank.transactions[one.id] = one
     action = call("dispute_transaction", transaction_id=one.id)
     return case(
@@ -190,9 +190,9 @@ def dispute(bank: Accounts, mine: Holdings, dice: Dice) -> Case:
     )
 
 
-def stolen(bank: Accounts, mine: Holdings, dice: Dice) -> Case:
+def stolen(bank: Accounts, mine: Holdings, rng: SeededRandom) -> Case:
     """A stolen card: it is blocked, and two transactions are disputed."""
-    wrong = dice.some(mine.transactions, 2)
+    wrong = rng.some(mine.transactions, 2)
     for place, one in enumerate(wrong):
         bank.transactions[one.id] = replace(one, day=days_ago(place + 1))
     shops = " and at ".join(one.shop for one in wrong)
@@ -209,9 +209,9 @@ def stolen(bank: Accounts, mine: Holdings, dice: Dice) -> Case:
     )
 
 
-def spending(bank: Accounts, mine: Holdings, dice: Dice) -> Case:  # noqa: ARG001  all wishes are called alike
+def spending(bank: Accounts, mine: Holdings, rng: SeededRandom) -> Case:  # noqa: ARG001  all wishes are called alike
     """What was spent on something; nothing is changed."""
-    category = dice.pick(sorted({one.category for one in mine.transactions}))
+    category = rng.pick(sorted({one.category for one in mine.transactions}))
     total = sum(one.euros for one in mine.transactions if one.category == category)
     return case(
         mine.customer,
@@ -228,7 +228,7 @@ def spending(bank: Accounts, mine: Holdings, dice: Dice) -> Case:  # noqa: ARG00
 class Bank(Accounts):
     """The bank with customers in it."""
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Fill the bank and let its first customer want something."""
-        mine = fill(self, dice)
-        return dice.pick((transfer, pay, pay_two, dispute, stolen, spending))(self, mine, dice)
+        mine = fill(self, rng)
+        return rng.pick((transfer, pay, pay_two, dispute, stolen, spending))(self, mine, rng)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agentgym.dice import Dice
-from agentgym.tooling import tool
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
 from agentgym_envs.tooluse.domain import Domain, NotFound, find
 from agentgym_envs.tooluse.names import EASY
@@ -36,13 +36,13 @@ class EasyCalendar(Domain):
     """Name -> day -> the only free hour."""
     meetings: dict[str, Meeting] = field(default_factory=dict)
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Three people, one of whom is to be met."""
-        me, *others = dice.some(EASY, 4)
+        me, *others = rng.some(EASY, 4)
         for name in others:
-            hours = dice.numbers(len(DAYS), 8, 19)
+            hours = rng.numbers(len(DAYS), 8, 19)
             self.hours[name] = dict(zip(DAYS, map(str, hours), strict=True))
-        name, day = dice.pick(list(self.hours)), dice.pick(DAYS)
+        name, day = rng.pick(list(self.hours)), rng.pick(DAYS)
         plan = Plan(
             (
                 (call("ask", name=name),),

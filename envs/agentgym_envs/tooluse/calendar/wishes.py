@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agentgym.dice import Dice
-from agentgym.tooling import ToolCall
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import ToolCall
 from agentgym_envs.tooluse.calendar.meetings import DAYS, Calendars, Meeting, Person, clock
 from agentgym_envs.tooluse.case import Case, Plan, Turn, call
 from agentgym_envs.tooluse.domain import unused
@@ -17,30 +17,28 @@ LOOK = "list_meetings"
 
 
 def add_meeting(
-    calendars: Calendars, title: str, day: str, people: list[str], minutes: int, dice: Dice
+    calendars: Calendars, title: str, day: str, people: list[str], minutes: int, rng: SeededRandom
 ) -> Meeting | None:
     """A meeting at a random time at which all are free; None if there is no such time."""
     free = calendars.starts(frozenset(people), day, minutes)
     if not free:
         return None
     number, guests = unused(calendars.meetings, "M"), tuple(sorted(people[1:]))
-    meeting = Meeting(number, title, people[0], day, dice.pick(free), minutes, guests)
+    meeting = Meeting(number, title, people[0], day, rng.pick(free), minutes, guests)
     calendars.meetings[number] = meeting
     return meeting
 
 
-def fill(calendars: Calendars, dice: Dice) -> list[Person]:
+def fill(calendars: Calendars, rng: SeededRandom) -> list[Person]:
     """Five people with a week of meetings; the first of them is the one who writes."""
-    for place, (first, last) in enumerate(
-        zip(dice.some(FIRST, 5), dice.some(LAST, 5), strict=True)
-    ):
-        person = Person(f"P{place + 1}{dice.between(10, 99)}", f"{first} {last}")
+    for place, (first, last) in enumerate(zip(rng.some(FIRST, 5), rng.some(LAST, 5), strict=True)):
+        person = Person(f"P{place + 1}{rng.between(10, 99)}", f"{first} {last}")
         calendars.people[person.id] = person
     people = list(calendars.people)
     for day in DAYS:
         for _ in range(5):
-            some = dice.some(people, dice.between(1, 2))
-            add_meeting(calendars, dice.pick(TITLES), day, some, dice.pick((30, 60, 90)), dice)
+            some = rng.some(people, rng.between(1, 2))
+            add_meeting(calendars, rng.pick(TITLES), day, some, rng.pick((30, 60, 90)), rng)
     return list(calendars.people.values())
 
 
@@ -69,11 +67,11 @@ def greeting(person: Person, wanted: str) -> str:
     return f"Hello, this is {person.name}. {wanted}"
 
 
-def meet(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
+def meet(calendars: Calendars, people: list[Person], rng: SeededRandom) -> Case:
     """A new meeting with one or two others; hurried: one calendar is not looked at."""
     me, *others = people
-    guests, day = others[: dice.between(1, 2)], dice.pick(DAYS)
-    minutes = dice.pick((30, 60, 90))
+    guests, day = others[: rng.between(1, 2)], rng.pick(DAYS)
+    minutes = rng.pick((30, 60, 90))
     ids = [person.id for person in (me, *guests)]
     starts = calendars.starts(frozenset(ids), day, minutes)
     action = decline("busy")
@@ -96,24 +94,26 @@ def meet(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
     )
 
 
-def own_meeting(calendars: Calendars, people: list[Person], dice: Dice) -> tuple[Meeting, bool]:
+def own_meeting(
+    calendars: Calendars, people: list[Person], rng: SeededRandom
+) -> tuple[Meeting, bool]:
     """A meeting with a title of its own, and whether the first person organises it."""
     me, *others = people
-    mine = dice.random() < 0.7
+    mine = rng.random() < 0.7
     pair = [me.id, others[0].id] if mine else [others[0].id, me.id]
-    if mine and dice.random() < 0.5:
+    if mine and rng.random() < 0.5:
         pair.append(others[1].id)
-    for day in dice.some(DAYS, len(DAYS)):
-        if meeting := add_meeting(calendars, "jubilee", day, pair, 30, dice):
+    for day in rng.some(DAYS, len(DAYS)):
+        if meeting := add_meeting(calendars, "jubilee", day, pair, 30, rng):
             return meeting, mine
     raise AssertionError("five meetings a day leave half an hour free on some day")
 
 
-def move(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
+def move(calendars: Calendars, people: list[Person], rng: SeededRandom) -> Case:
     """A meeting to another day; hurried: its guests are not told, or nothing is declined."""
     me = people[0]
-    meeting, mine = own_meeting(calendars, people, dice)
-    day = dice.pick([day for day in DAYS if day != meeting.day])
+    meeting, mine = own_meeting(calendars, people, rng)
+    day = rng.pick([day for day in DAYS if day != meeting.day])
     starts = calendars.starts(meeting.people, day, meeting.minutes)
     found = (lookups([me]), look(meeting.day, [me.id]))
     seen = look(day, sorted(meeting.people))
@@ -132,10 +132,10 @@ def move(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
     )
 
 
-def cancel(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
+def cancel(calendars: Calendars, people: list[Person], rng: SeededRandom) -> Case:
     """A meeting that may be somebody else's; hurried: its guests are not told, or it is done."""
     me = people[0]
-    meeting, mine = own_meeting(calendars, people, dice)
+    meeting, mine = own_meeting(calendars, people, rng)
     found = (lookups([me]), look(meeting.day, [me.id]))
     action = (call("cancel_meeting", meeting_id=meeting.id),)
     told = notes(meeting.guests, "Our meeting is cancelled.")
@@ -148,10 +148,10 @@ def cancel(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
     )
 
 
-def invite(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
+def invite(calendars: Calendars, people: list[Person], rng: SeededRandom) -> Case:
     """One more guest, if that one is free; hurried: the guest's calendar is not looked at."""
     me, *others = people
-    meeting, _ = own_meeting(calendars, people, dice)
+    meeting, _ = own_meeting(calendars, people, rng)
     guest = next(person for person in others[::-1] if person.id not in meeting.people)
     starts = calendars.starts(frozenset([guest.id]), meeting.day, meeting.minutes)
     found = (lookups([me, guest]), look(meeting.day, [me.id]))
@@ -166,11 +166,11 @@ def invite(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
     )
 
 
-def workload(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
+def workload(calendars: Calendars, people: list[Person], rng: SeededRandom) -> Case:
     """The minutes that two people are busy; hurried: only the first of them is counted."""
     me, *others = people
-    other, day = others[0], dice.pick(DAYS)
-    add_meeting(calendars, dice.pick(TITLES), day, [other.id], 30, dice)
+    other, day = others[0], rng.pick(DAYS)
+    add_meeting(calendars, rng.pick(TITLES), day, [other.id], 30, rng)
     mine = sum(meeting.minutes for meeting in calendars.busy(me.id, day))
     both = mine + sum(meeting.minutes for meeting in calendars.busy(other.id, day))
     turns = (lookups((me, other)), look(day, [me.id, other.id]))
@@ -188,8 +188,8 @@ def workload(calendars: Calendars, people: list[Person], dice: Dice) -> Case:
 class Calendar(Calendars):
     """The calendars with meetings in them."""
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Fill the calendars and let the first person want something."""
-        people = fill(self, dice)
+        people = fill(self, rng)
         kinds = (meet, move, cancel, invite, workload)
-        return dice.pick(kinds)(self, people, dice)
+        return rng.pick(kinds)(self, people, rng)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agentgym.dice import Dice
-from agentgym.tooling import tool
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
 from agentgym_envs.tooluse.domain import Domain, find
 from agentgym_envs.tooluse.names import EASY, words
@@ -36,12 +36,12 @@ class EasyFiles(Domain):
     files: dict[str, File] = field(default_factory=dict)
     saved: dict[str, File] = field(default_factory=dict)
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Three files of one kind, one of which has to go."""
-        kind, (me, *others) = dice.pick(KINDS), dice.some(EASY, 4)
-        for name, number in zip(others, dice.numbers(3, 100, 999), strict=True):
+        kind, (me, *others) = rng.pick(KINDS), rng.some(EASY, 4)
+        for name, number in zip(others, rng.numbers(3, 100, 999), strict=True):
             self.files[str(number)] = File(str(number), kind, name)
-        file = dice.pick(list(self.files.values()))
+        file = rng.pick(list(self.files.values()))
         plan = Plan(
             (
                 (call("find", kind=kind, name=file.name),),

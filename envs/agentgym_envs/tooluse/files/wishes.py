@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from agentgym.dice import Dice
-from agentgym.tooling import ToolCall
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import ToolCall
 from agentgym_envs.tooluse.case import Case, Plan, Turn, call
 from agentgym_envs.tooluse.files.drive import TODAY, Drive, File
 from agentgym_envs.tooluse.names import CITIES, FIRST, LAST, words
@@ -20,28 +20,28 @@ STEMS = words("alpha beta gamma delta omega sigma kappa theta")
 CHECK = "file_info"
 
 
-def fill(drive: Drive, people: Sequence[str], dice: Dice) -> None:
+def fill(drive: Drive, people: Sequence[str], rng: SeededRandom) -> None:
     """Four files in each of five folders; each has a word of its own and mentions a city."""
-    words = iter(f"{word} {number}" for number in (1, 2) for word in dice.some(WORDS, len(WORDS)))
+    words = iter(f"{word} {number}" for number in (1, 2) for word in rng.some(WORDS, len(WORDS)))
     for folder in FOLDERS:
-        for stem in dice.some(STEMS, 4):
-            text = f"About the {next(words)} in {dice.pick(CITIES)}."
+        for stem in rng.some(STEMS, 4):
+            text = f"About the {next(words)} in {rng.pick(CITIES)}."
             path = f"/{folder}/{stem}.txt"
-            owner, locked = dice.pick(people), dice.random() < 0.2
-            size = dice.between(3, 400)
-            drive.files[path] = File(path, owner, text, days_ago(dice, 5, 90), size, locked)
+            owner, locked = rng.pick(people), rng.random() < 0.2
+            size = rng.between(3, 400)
+            drive.files[path] = File(path, owner, text, days_ago(rng, 5, 90), size, locked)
 
 
-def days_ago(dice: Dice, least: int, most: int) -> str:
+def days_ago(rng: SeededRandom, least: int, most: int) -> str:
     """A day of the past."""
-    return (date.fromisoformat(TODAY) - timedelta(days=dice.between(least, most))).isoformat()
+    return (date.fromisoformat(TODAY) - timedelta(days=rng.between(least, most))).isoformat()
 
 
-def put(drive: Drive, me: str, dice: Dice, path: str | None = None) -> File:
+def put(drive: Drive, me: str, rng: SeededRandom, path: str | None = None) -> File:
     """A file as the wish is about: the writer's own and unlocked, or one that is protected."""
-    file = drive.files[path or dice.pick(list(drive.files))]
-    owner = me if dice.random() < 0.75 else file.owner
-    drive.files[file.path] = replace(file, owner=owner, locked=dice.random() < 0.15)
+    file = drive.files[path or rng.pick(list(drive.files))]
+    owner = me if rng.random() < 0.75 else file.owner
+    drive.files[file.path] = replace(file, owner=owner, locked=rng.random() < 0.15)
     return drive.files[file.path]
 
 
@@ -67,10 +67,10 @@ def the_word(file: File) -> str:
     return file.text.removeprefix("About the ").rpartition(" in ")[0]
 
 
-def move(drive: Drive, me: str, dice: Dice) -> Case:
+def move(drive: Drive, me: str, rng: SeededRandom) -> Case:
     """A file that is known by what it says goes to another folder."""
-    file = put(drive, me, dice)
-    folder = dice.pick([folder for folder in FOLDERS if f"/{folder}" != file.folder])
+    file = put(drive, me, rng)
+    folder = rng.pick([folder for folder in FOLDERS if f"/{folder}" != file.folder])
     to = f"/{folder}/moved-{file.name}"
     action = forbidden(file, me) or call("move_file", path=file.path, to=to)
     return case(
@@ -83,10 +83,10 @@ def move(drive: Drive, me: str, dice: Dice) -> Case:
     )
 
 
-def append(drive: Drive, me: str, dice: Dice) -> Case:
+def append(drive: Drive, me: str, rng: SeededRandom) -> Case:
     """A line for a file that is known by what it says."""
-    file = put(drive, me, dice)
-    line = f"See {dice.pick(FIRST)} about {dice.between(10, 99)} {dice.pick(WORDS)} pictures"
+    file = put(drive, me, rng)
+    line = f"See {rng.pick(FIRST)} about {rng.between(10, 99)} {rng.pick(WORDS)} pictures"
     action = forbidden(file, me) or call("append_line", path=file.path, line=line)
     return case(
         me,
@@ -98,15 +98,15 @@ def append(drive: Drive, me: str, dice: Dice) -> Case:
     )
 
 
-def tidy(drive: Drive, me: str, dice: Dice) -> Case:
+def tidy(drive: Drive, me: str, rng: SeededRandom) -> Case:
     """The old files of a folder are backed up and deleted, as far as the rules allow."""
-    folder = dice.pick(FOLDERS)
+    folder = rng.pick(FOLDERS)
     files = [file for file in drive.files.values() if file.folder == f"/{folder}"]
-    old = dice.some(files, dice.between(1, 2))
+    old = rng.some(files, rng.between(1, 2))
     for file in files:
-        changed = days_ago(dice, 61, 120) if file in old else days_ago(dice, 2, 60)
+        changed = days_ago(rng, 61, 120) if file in old else days_ago(rng, 2, 60)
         drive.files[file.path] = replace(file, modified=changed)
-    old = [put(drive, me, dice, file.path) for file in old]
+    old = [put(drive, me, rng, file.path) for file in old]
     free = [file for file in old if not forbidden(file, me)]
     copies = [call("copy_file", path=file.path, to=f"/backup/{file.name}") for file in free]
     deleted = [call("delete_file", path=file.path) for file in free]
@@ -122,9 +122,9 @@ def tidy(drive: Drive, me: str, dice: Dice) -> Case:
     )
 
 
-def size(drive: Drive, me: str, dice: Dice) -> Case:
+def size(drive: Drive, me: str, rng: SeededRandom) -> Case:
     """How large a folder is; hurried: its last file is not counted."""
-    folder = dice.pick(FOLDERS)
+    folder = rng.pick(FOLDERS)
     files = [file for file in drive.files.values() if file.folder == f"/{folder}"]
     sizes = [file.kilobytes for file in files]
     found = (call("list_folder", folder=f"/{folder}"),)
@@ -141,9 +141,9 @@ def size(drive: Drive, me: str, dice: Dice) -> Case:
 class Files(Drive):
     """The drive with files on it."""
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Fill the drive and let one of three people want something."""
-        names = zip(dice.some(FIRST, 3), dice.some(LAST, 3), strict=True)
+        names = zip(rng.some(FIRST, 3), rng.some(LAST, 3), strict=True)
         people = [" ".join(name) for name in names]
-        fill(self, people, dice)
-        return dice.pick((move, append, tidy, size))(self, people[0], dice)
+        fill(self, people, rng)
+        return rng.pick((move, append, tidy, size))(self, people[0], rng)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agentgym.dice import Dice
-from agentgym.tooling import tool
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
 from agentgym_envs.tooluse.domain import Domain, find
 from agentgym_envs.tooluse.names import CODES, EASY, words
@@ -40,13 +40,13 @@ class EasyRetail(Domain):
     codes: dict[str, str] = field(default_factory=dict)
     bought: dict[str, Order] = field(default_factory=dict)
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Three customers with an order each, one of whom wants money back."""
-        names, numbers = dice.some(EASY, 3), map(str, dice.numbers(3, 100, 999))
-        self.codes |= dict(zip(names, dice.some(CODES, 3), strict=True))
-        for number, name, item in zip(numbers, names, dice.some(ITEMS, 3), strict=True):
-            self.bought[number] = Order(number, name, item, dice.pick(("new", "old")))
-        order = dice.pick(list(self.bought.values()))
+        names, numbers = rng.some(EASY, 3), map(str, rng.numbers(3, 100, 999))
+        self.codes |= dict(zip(names, rng.some(CODES, 3), strict=True))
+        for number, name, item in zip(numbers, names, rng.some(ITEMS, 3), strict=True):
+            self.bought[number] = Order(number, name, item, rng.pick(("new", "old")))
+        order = rng.pick(list(self.bought.values()))
         action = "refund" if order.age == "new" else "decline"
         plan = Plan(
             (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from agentgym.dice import Dice
-from agentgym.tooling import ToolCall
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import ToolCall
 from agentgym_envs.tooluse.case import Case, Plan, Turn, call
 from agentgym_envs.tooluse.names import CITIES, FIRST, LAST, STREETS, words
 from agentgym_envs.tooluse.retail.shop import METHODS, TODAY, Customer, Order, Product, Shop
@@ -24,36 +24,34 @@ def days_ago(days: int) -> str:
     return (date.fromisoformat(TODAY) - timedelta(days=days)).isoformat()
 
 
-def address(dice: Dice) -> str:
+def address(rng: SeededRandom) -> str:
     """Street, number and city."""
-    return f"{dice.pick(STREETS)} Street {dice.between(1, 99)}, {dice.pick(CITIES)}"
+    return f"{rng.pick(STREETS)} Street {rng.between(1, 99)}, {rng.pick(CITIES)}"
 
 
-def fill(shop: Shop, dice: Dice) -> Customer:
+def fill(shop: Shop, rng: SeededRandom) -> Customer:
     """Four customers with five orders each; the first of them is the one who calls."""
-    prices = dice.numbers(len(ITEMS), 12, 290)
+    prices = rng.numbers(len(ITEMS), 12, 290)
     for item, price in zip(ITEMS, prices, strict=True):
-        shop.products[item] = Product(item, price, stock=dice.pick((0, 3, 8)))
-    people = zip(
-        dice.some(FIRST, 4), dice.some(LAST, 4), dice.numbers(4, 10000, 99999), strict=True
-    )
+        shop.products[item] = Product(item, price, stock=rng.pick((0, 3, 8)))
+    people = zip(rng.some(FIRST, 4), rng.some(LAST, 4), rng.numbers(4, 10000, 99999), strict=True)
     for place, (first, last, postcode) in enumerate(people):
         customer = Customer(f"C{place + 1}{postcode % 100:02d}", f"{first} {last}", str(postcode))
         shop.customers[customer.id] = customer
-    numbers = iter(dice.numbers(20, 1000, 9999))
+    numbers = iter(rng.numbers(20, 1000, 9999))
     for customer in shop.customers.values():
-        home = address(dice)
-        for item in dice.some(ITEMS, 5):
-            status = dice.pick(("processing", "shipped", "delivered"))
+        home = address(rng)
+        for item in rng.some(ITEMS, 5):
+            status = rng.pick(("processing", "shipped", "delivered"))
             order = Order(
                 f"R{next(numbers)}",
                 customer.id,
                 item,
                 shop.products[item].price,
                 status,
-                dice.pick(METHODS),
+                rng.pick(METHODS),
                 home,
-                days_ago(dice.between(2, 75)) if status == "delivered" else None,
+                days_ago(rng.between(2, 75)) if status == "delivered" else None,
             )
             shop.orders[order.id] = order
     return next(iter(shop.customers.values()))
@@ -92,16 +90,16 @@ def decline(order: Order, reason: str) -> ToolCall:
     return call("decline_request", order_id=order.id, reason=reason)
 
 
-def refund(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> Case:
+def refund(shop: Shop, customer: Customer, mine: list[Order], rng: SeededRandom) -> Case:
     """Money back: in time or late, and by the method that paid, which may not be the preferred."""
-    late = dice.random() < 0.4
+    late = rng.random() < 0.4
     order = replace(
-        dice.pick(mine),
+        rng.pick(mine),
         status="delivered",
-        delivered=days_ago(dice.between(31, 60) if late else dice.between(3, 30)),
+        delivered=days_ago(rng.between(31, 60) if late else rng.between(3, 30)),
     )
     shop.orders[order.id] = order
-    preferred = dice.pick(METHODS)
+    preferred = rng.pick(METHODS)
     action = call("refund_order", order_id=order.id, method=order.method)
     return case(
         customer,
@@ -112,10 +110,10 @@ def refund(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> Cas
     )
 
 
-def cancel(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> Case:
+def cancel(shop: Shop, customer: Customer, mine: list[Order], rng: SeededRandom) -> Case:
     """An order that may be on its way already."""
     order = replace(
-        dice.pick(mine), status=dice.pick(("processing", "processing", "shipped")), delivered=None
+        rng.pick(mine), status=rng.pick(("processing", "processing", "shipped")), delivered=None
     )
     shop.orders[order.id] = order
     open_still = order.status == "processing"
@@ -123,13 +121,13 @@ def cancel(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> Cas
     return case(customer, f"Please cancel my order of the {order.item}.", {}, [order], action)
 
 
-def readdress(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> Case:
+def readdress(shop: Shop, customer: Customer, mine: list[Order], rng: SeededRandom) -> Case:
     """Another address, unless the order is on its way."""
     order = replace(
-        dice.pick(mine), status=dice.pick(("processing", "processing", "shipped")), delivered=None
+        rng.pick(mine), status=rng.pick(("processing", "processing", "shipped")), delivered=None
     )
     shop.orders[order.id] = order
-    new = address(dice)
+    new = address(rng)
     action = call("change_address", order_id=order.id, address=new)
     return case(
         customer,
@@ -140,15 +138,15 @@ def readdress(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> 
     )
 
 
-def exchange(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> Case:
+def exchange(shop: Shop, customer: Customer, mine: list[Order], rng: SeededRandom) -> Case:
     """Another item, if there is one and it costs no more."""
-    order = replace(dice.pick(mine), status="delivered", delivered=days_ago(dice.between(3, 25)))
+    order = replace(rng.pick(mine), status="delivered", delivered=days_ago(rng.between(3, 25)))
     shop.orders[order.id] = order
-    new = dice.pick([item for item in ITEMS if item != order.item])
+    new = rng.pick([item for item in ITEMS if item != order.item])
     product = replace(
         shop.products[new],
-        stock=dice.pick((0, 2, 5, 9)),
-        price=order.price + dice.pick((-7, -3, 0, 9)),
+        stock=rng.pick((0, 2, 5, 9)),
+        price=order.price + rng.pick((-7, -3, 0, 9)),
     )
     shop.products[new] = product
     reason = "stock" if product.stock == 0 else "price"
@@ -163,12 +161,12 @@ def exchange(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> C
     )
 
 
-def cancel_all(shop: Shop, customer: Customer, mine: list[Order], dice: Dice) -> Case:
+def cancel_all(shop: Shop, customer: Customer, mine: list[Order], rng: SeededRandom) -> Case:
     """Everything that can still be cancelled: several calls at once."""
-    waiting = dice.some(mine, dice.between(2, 3))
+    waiting = rng.some(mine, rng.between(2, 3))
     for order in mine:
-        status = "processing" if order in waiting else dice.pick(("shipped", "delivered"))
-        day = days_ago(dice.between(2, 75)) if status == "delivered" else None
+        status = "processing" if order in waiting else rng.pick(("shipped", "delivered"))
+        day = days_ago(rng.between(2, 75)) if status == "delivered" else None
         shop.orders[order.id] = replace(order, status=status, delivered=day)
     actions = [call("cancel_order", order_id=order.id) for order in waiting]
     return case(customer, "Please cancel all orders that have not left yet.", {}, [], *actions)
@@ -178,10 +176,10 @@ def spending(  # all wishes are called alike
     shop: Shop,  # noqa: ARG001
     customer: Customer,
     mine: list[Order],
-    dice: Dice,
+    rng: SeededRandom,
 ) -> Case:
     """A sum over several orders; nothing is changed."""
-    chosen = dice.some(mine, dice.between(2, 3))
+    chosen = rng.some(mine, rng.between(2, 3))
     total = sum(order.price for order in chosen)
     items = ", the ".join(order.item for order in chosen)
     return case(
@@ -198,9 +196,9 @@ def spending(  # all wishes are called alike
 class Retail(Shop):
     """The shop with customers in it."""
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Fill the shop and let its first customer want something."""
-        customer = fill(self, dice)
+        customer = fill(self, rng)
         mine = [order for order in self.orders.values() if order.customer == customer.id]
         kinds = (refund, cancel, readdress, exchange, cancel_all, spending)
-        return dice.pick(kinds)(self, customer, mine, dice)
+        return rng.pick(kinds)(self, customer, mine, rng)

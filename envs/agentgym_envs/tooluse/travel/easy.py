@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from agentgym.dice import Dice
-from agentgym.tooling import tool
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import tool
 from agentgym_envs.tooluse.case import Case, Id, Plan, call
 from agentgym_envs.tooluse.domain import Domain, find
 from agentgym_envs.tooluse.names import CODES, EASY, words
@@ -38,13 +38,13 @@ class EasyTravel(Domain):
     seats: dict[str, str] = field(default_factory=dict)
     """Flight -> name of who flies."""
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Three travellers, one of whom wants one of three flights to a city."""
-        self.codes |= dict(zip(dice.some(EASY, 3), dice.some(CODES, 3), strict=True))
-        (name, code), city = dice.pick(list(self.codes.items())), dice.pick(CITIES)
-        for time, number in zip(dice.some(TIMES, 3), dice.numbers(3, 100, 999), strict=True):
+        self.codes |= dict(zip(rng.some(EASY, 3), rng.some(CODES, 3), strict=True))
+        (name, code), city = rng.pick(list(self.codes.items())), rng.pick(CITIES)
+        for time, number in zip(rng.some(TIMES, 3), rng.numbers(3, 100, 999), strict=True):
             self.offers[str(number)] = Flight(str(number), city, time)
-        flight = dice.pick(list(self.offers.values()))
+        flight = rng.pick(list(self.offers.values()))
         plan = Plan(
             (
                 (call("check", name=name, code=code),),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from agentgym.dice import Dice
-from agentgym.tooling import ToolCall
+from agentgym.env.seeded_random import SeededRandom
+from agentgym.tools.tool import ToolCall
 from agentgym_envs.tooluse.case import Case, Plan, Turn, call
 from agentgym_envs.tooluse.names import CITIES, FIRST, LAST
 from agentgym_envs.tooluse.travel.agency import Agency, Booking, Flight, Hotel, Traveller
@@ -31,36 +31,36 @@ class Trip:
     day: str
 
 
-def add_flights(agency: Agency, trip: Trip, dice: Dice, count: int = 4) -> list[Flight]:
+def add_flights(agency: Agency, trip: Trip, rng: SeededRandom, count: int = 4) -> list[Flight]:
     """Flights of a trip, the cheapest first; the very cheapest may be full."""
-    prices = sorted(dice.numbers(count, 60, 400))
-    hours = dice.numbers(count, 6, 21)
+    prices = sorted(rng.numbers(count, 60, 400))
+    hours = rng.numbers(count, 6, 21)
     found = []
     for place, (price, hour) in enumerate(zip(prices, hours, strict=True)):
-        seats = 0 if place == 0 and dice.random() < 0.3 else dice.between(1, 9)
+        seats = 0 if place == 0 and rng.random() < 0.3 else rng.between(1, 9)
         number = f"F{len(agency.flights) + 101}"
-        departs = f"{hour:02d}:{dice.pick((0, 15, 30, 45)):02d}"
+        departs = f"{hour:02d}:{rng.pick((0, 15, 30, 45)):02d}"
         flight = Flight(number, trip.origin, trip.destination, trip.day, departs, price, seats)
         agency.flights[number] = flight
         found.append(flight)
     return found
 
 
-def add_hotels(agency: Agency, city: str, dice: Dice) -> list[Hotel]:
+def add_hotels(agency: Agency, city: str, rng: SeededRandom) -> list[Hotel]:
     """Hotels of a city with 2 to 4 stars, two of each, the cheapest first."""
     found = []
-    for place, price in enumerate(sorted(dice.numbers(6, 40, 220))):
+    for place, price in enumerate(sorted(rng.numbers(6, 40, 220))):
         hotel = Hotel(f"H{len(agency.hotels) + 101}", city, (3, 2, 4)[place % 3], price)
         agency.hotels[hotel.id] = hotel
         found.append(hotel)
     return found
 
 
-def shuffle_tables(agency: Agency, dice: Dice) -> None:
+def shuffle_tables(agency: Agency, rng: SeededRandom) -> None:
     """Let no table tell by its order what is cheapest."""
     flights, hotels = list(agency.flights.items()), list(agency.hotels.items())
-    agency.flights = dict(dice.some(flights, len(flights)))
-    agency.hotels = dict(dice.some(hotels, len(hotels)))
+    agency.flights = dict(rng.some(flights, len(flights)))
+    agency.hotels = dict(rng.some(hotels, len(hotels)))
 
 
 def book(traveller: Traveller, flight: Flight, fare: str = "basic") -> ToolCall:
@@ -100,16 +100,16 @@ def case(
     )
 
 
-def fly(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Case:
+def fly(agency: Agency, people: list[Traveller], trip: Trip, rng: SeededRandom) -> Case:
     """The cheapest flight of a day, or the cheapest that leaves early enough."""
     traveller = people[0]
-    free = [flight for flight in add_flights(agency, trip, dice) if flight.seats]
-    latest = dice.pick(free).departs if dice.random() < 0.5 else "23:00"
+    free = [flight for flight in add_flights(agency, trip, rng) if flight.seats]
+    latest = rng.pick(free).departs if rng.random() < 0.5 else "23:00"
     best = next(flight for flight in free if flight.departs <= latest)
-    fare = dice.pick(("basic", "flex"))
+    fare = rng.pick(("basic", "flex"))
     action = book(traveller, best, fare)
-    if dice.random() < 0.25:
-        traveller = replace(traveller, valid_until=day(-dice.between(1, 90)))
+    if rng.random() < 0.25:
+        traveller = replace(traveller, valid_until=day(-rng.between(1, 90)))
         agency.travellers[traveller.id] = traveller
         action = decline(traveller, "passport")
     return case(
@@ -125,16 +125,16 @@ def fly(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Case
     )
 
 
-def stay(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Case:
+def stay(agency: Agency, people: list[Traveller], trip: Trip, rng: SeededRandom) -> Case:
     """Flight and hotel in one, if the budget allows it."""
-    traveller, nights, stars = people[0], dice.between(2, 4), dice.pick((2, 3, 4))
-    flight = next(flight for flight in add_flights(agency, trip, dice) if flight.seats)
+    traveller, nights, stars = people[0], rng.between(2, 4), rng.pick((2, 3, 4))
+    flight = next(flight for flight in add_flights(agency, trip, rng) if flight.seats)
     hotel = next(
-        hotel for hotel in add_hotels(agency, trip.destination, dice) if hotel.stars == stars
+        hotel for hotel in add_hotels(agency, trip.destination, rng) if hotel.stars == stars
     )
     cost = flight.price + nights * hotel.price
-    enough = dice.random() < 0.65
-    budget = cost + dice.between(0, 60) if enough else cost - dice.between(5, 60)
+    enough = rng.random() < 0.65
+    budget = cost + rng.between(0, 60) if enough else cost - rng.between(5, 60)
     agency.travellers[traveller.id] = replace(traveller, budget=budget)
     room = call("book_hotel", traveller_id=traveller.id, hotel_id=hotel.id, nights=nights)
     return case(
@@ -150,10 +150,10 @@ def stay(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Cas
     )
 
 
-def together(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Case:
+def together(agency: Agency, people: list[Traveller], trip: Trip, rng: SeededRandom) -> Case:
     """Two travellers on the same flight."""
-    flight = next(flight for flight in add_flights(agency, trip, dice) if flight.seats)
-    agency.flights[flight.id] = replace(flight, seats=dice.between(2, 9))
+    flight = next(flight for flight in add_flights(agency, trip, rng) if flight.seats)
+    agency.flights[flight.id] = replace(flight, seats=rng.between(2, 9))
     first, second = people[:2]
     return case(
         [first, second],
@@ -164,24 +164,24 @@ def together(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) ->
     )
 
 
-def booked(agency: Agency, traveller: Traveller, trip: Trip, dice: Dice) -> Booking:
+def booked(agency: Agency, traveller: Traveller, trip: Trip, rng: SeededRandom) -> Booking:
     """A booking of the trip among two others."""
     fares = ("basic", "flex")
-    elsewhere = dice.some(
+    elsewhere = rng.some(
         [city for city in CITIES if city not in (trip.origin, trip.destination)], 2
     )
-    trips = [trip, *(Trip(trip.origin, city, day(dice.between(0, 60))) for city in elsewhere)]
+    trips = [trip, *(Trip(trip.origin, city, day(rng.between(0, 60))) for city in elsewhere)]
     made: dict[Trip, Booking] = {}
-    for one in dice.some(trips, 3):
-        flight = dice.pick(add_flights(agency, one, dice, 2))
-        booking = Booking(f"B{len(made) + 1:03d}", traveller.id, flight.id, fare=dice.pick(fares))
+    for one in rng.some(trips, 3):
+        flight = rng.pick(add_flights(agency, one, rng, 2))
+        booking = Booking(f"B{len(made) + 1:03d}", traveller.id, flight.id, fare=rng.pick(fares))
         agency.bookings[booking.id] = made[one] = booking
     return made[trip]
 
 
-def cancel(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Case:
+def cancel(agency: Agency, people: list[Traveller], trip: Trip, rng: SeededRandom) -> Case:
     """A booking that is to be cancelled, if its fare allows it."""
-    booking = booked(agency, people[0], trip, dice)
+    booking = booked(agency, people[0], trip, rng)
     flex = booking.fare == "flex"
     action = call("cancel_booking", booking_id=booking.id) if flex else decline(people[0], "fare")
     return case(
@@ -193,11 +193,11 @@ def cancel(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> C
     )
 
 
-def move(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Case:
+def move(agency: Agency, people: list[Traveller], trip: Trip, rng: SeededRandom) -> Case:
     """A booking that is to be moved to the cheapest flight of another day."""
-    booking = booked(agency, people[0], trip, dice)
-    later = replace(trip, day=day(dice.between(61, 80)))
-    flight = next(flight for flight in add_flights(agency, later, dice) if flight.seats)
+    booking = booked(agency, people[0], trip, rng)
+    later = replace(trip, day=day(rng.between(61, 80)))
+    flight = next(flight for flight in add_flights(agency, later, rng) if flight.seats)
     flex = booking.fare == "flex"
     action = call("change_flight", booking_id=booking.id, flight_id=flight.id)
     return case(
@@ -209,11 +209,11 @@ def move(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Cas
     )
 
 
-def cost(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Case:
+def cost(agency: Agency, people: list[Traveller], trip: Trip, rng: SeededRandom) -> Case:
     """What the hotels that are booked will cost; nothing is changed."""
     traveller, total = people[0], 0
-    for city in dice.some(CITIES, 3):
-        hotel, nights = dice.pick(add_hotels(agency, city, dice)), dice.between(1, 5)
+    for city in rng.some(CITIES, 3):
+        hotel, nights = rng.pick(add_hotels(agency, city, rng)), rng.between(1, 5)
         number = f"B{len(agency.bookings) + 1:03d}"
         agency.bookings[number] = Booking(number, traveller.id, hotel.id, nights=nights)
         total += nights * hotel.price
@@ -231,25 +231,25 @@ def cost(agency: Agency, people: list[Traveller], trip: Trip, dice: Dice) -> Cas
 class Travel(Agency):
     """The agency with travellers in it."""
 
-    def begin(self, dice: Dice) -> Case:
+    def begin(self, rng: SeededRandom) -> Case:
         """Fill the agency and let its first traveller want something."""
-        names = zip(dice.some(FIRST, 3), dice.some(LAST, 3), strict=True)
+        names = zip(rng.some(FIRST, 3), rng.some(LAST, 3), strict=True)
         for place, ((first, last), number) in enumerate(
-            zip(names, dice.numbers(3, 100000, 999999), strict=True)
+            zip(names, rng.numbers(3, 100000, 999999), strict=True)
         ):
             one = Traveller(
                 f"T{place + 1}{number % 100:02d}",
                 f"{first} {last}",
                 f"P{number}",
-                day(dice.between(90, 1500)),
-                100 * dice.between(6, 30),
+                day(rng.between(90, 1500)),
+                100 * rng.between(6, 30),
             )
             self.travellers[one.id] = one
         people = list(self.travellers.values())
-        origin, destination = dice.some(CITIES, 2)
-        trip = Trip(origin, destination, day(dice.between(0, 60)))
-        add_flights(self, replace(trip, origin=destination, destination=origin), dice, 2)
+        origin, destination = rng.some(CITIES, 2)
+        trip = Trip(origin, destination, day(rng.between(0, 60)))
+        add_flights(self, replace(trip, origin=destination, destination=origin), rng, 2)
         kinds = (fly, stay, together, cancel, move, cost)
-        found = dice.pick(kinds)(self, people, trip, dice)
-        shuffle_tables(self, dice)
+        found = rng.pick(kinds)(self, people, trip, rng)
+        shuffle_tables(self, rng)
         return found

@@ -1,0 +1,1 @@
+"""What the model sees of the past: everything, a window, or what it chose to remember."""

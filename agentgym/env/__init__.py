@@ -1,0 +1,1 @@
+"""Environments: the contract, tools as actions, Gymnasium's own, the registry, the checks."""

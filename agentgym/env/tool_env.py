@@ -1,0 +1,137 @@
+"""Environments that are acted upon by tool calls: the caller runs them, the subclass judges.
+
+    class Sums(ToolEnv):
+        system_prompt = "Calculate with the tool, then answer with the number alone."
+        tools = (calculator,)
+
+        def begin(self, task: Task) -> str:
+            self.wanted = task.data["answer"]
+            return task.data["question"]
+
+        def said(self, text: str) -> StepResult:
+            return "", float(text.strip() == self.wanted), True, False, {}
+
+An action holds calls in any form that :mod:`agentgym.tools.parse` reads, or none, and then it is
+something said: an answer, or a message to the user.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+from agentgym.env.text_env import StepResult, Task, TextEnv
+from agentgym.errors import EpisodeOver
+from agentgym.tools.caller import Ledger, ToolCaller
+from agentgym.tools.parse import Parsed, parse_tool_calls
+from agentgym.tools.tool import ToolCall, ToolResult
+
+
+class ToolEnv(TextEnv):
+    """Subclasses write ``tasks``, :meth:`begin`, :meth:`said` and, at need, :meth:`called`.
+
+    State that tools change belongs to objects whose methods they are, best to objects that
+    :meth:`begin` makes anew: then a fork gets its own, and a call of the last episode which hangs
+    cannot reach into this one. The schemas of the tools are the same in every episode.
+
+    ``info["tool_calls"]`` counts the calls of the episode so far: ``ok``, or the kind of failure.
+    """
+
+    caller: ToolCaller = ToolCaller()
+    """Shared by the environments of a class, and by copies."""
+    budget: int | None = None
+    """Tool calls of an episode."""
+    ledger: Ledger = Ledger()
+    """The calls of the episode; each has its own."""
+
+    _over = True
+
+    @abstractmethod
+    def begin(self, task: Task) -> str:
+        """Set an episode of ``task`` up; the first observation."""
+
+    @abstractmethod
+    def said(self, text: str) -> StepResult:
+        """The outcome of a turn without calls; on the event loop, so it must not wait."""
+
+    def called(
+        self,
+        calls: Sequence[ToolCall],  # noqa: ARG002
+        results: Sequence[ToolResult],
+    ) -> StepResult:
+        """The outcome of a turn with calls; by default the model reads their results."""
+        info = {"valid": not any(result.error in ("unknown", "arguments") for result in results)}
+        return "\n".join(result.content for result in results), 0.0, False, False, info
+
+    def read(self, action: str) -> Parsed:
+        """The calls in an action; override it for tags of one's own."""
+        return parse_tool_calls(action)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Begin an episode.
+
+        Raises:
+            TimeoutError: a call of the last episode hangs and holds an object that this one uses.
+        """
+        task = self.task(seed, options)
+        observation = self.begin(task)
+        self._settled()
+        self.ledger = Ledger(episode=f"{task.id} seed {seed}", budget=self.budget)
+        self._over = False
+        return observation, {"task": task.id}
+
+    def step(self, action: str) -> StepResult:
+        """Run the calls, or hear what was said; what cannot be read is told to the model."""
+        parsed = self._heard(action)
+        results = self.caller.run(self.tools, parsed.calls, self.ledger)
+        return self._outcome(parsed, results)
+
+    async def astep(self, action: str) -> StepResult:
+        """:meth:`step`, with the tools on this event loop."""
+        parsed = self._heard(action)
+        results = await self.caller.call(self.tools, parsed.calls, self.ledger)
+        return self._outcome(parsed, results)
+
+    def fork(self) -> Self:
+        """An independent copy at this state, with the objects of its tools; functions are shared.
+
+        Raises:
+            TimeoutError: a call hangs and may still change what is to be copied.
+        """
+        self._settled()
+        return super().fork()
+
+    def _heard(self, action: str) -> Parsed:
+        """What is in an action; where something cannot be read, nothing of it is done."""
+        if self._over:
+            raise EpisodeOver("the episode has ended or not begun; call reset() first")
+        parsed = self.read(action)
+        if not parsed.malformed:
+            return parsed
+        self.ledger.outcomes["malformed"] += len(parsed.malformed)
+        others = ["The other calls were not run either."] if parsed.calls else []
+        return Parsed(text=parsed.text, malformed=parsed.malformed + others)
+
+    def _outcome(self, parsed: Parsed, results: Sequence[ToolResult]) -> StepResult:
+        if parsed.malformed:
+            told = "\n".join(parsed.malformed)
+            outcome: StepResult = (told, 0.0, False, False, {"valid": False})
+        elif parsed.calls:
+            outcome = self.called(parsed.calls, results)
+        else:
+            outcome = self.said(parsed.text)
+        observation, reward, terminated, truncated, info = outcome
+        self._over = terminated or truncated
+        info = info | {"tool_calls": dict(self.ledger.outcomes)}
+        return observation, reward, terminated, truncated, info
+
+    def _settled(self) -> None:
+        if hanging := self.caller.still_runs(self.tools, self.ledger):
+            raise TimeoutError(
+                f"a call of {hanging}, which took too long, still runs on an object of this "
+                "environment; make a new environment, make new objects in begin(), or declare "
+                "the tools pure if they have no state"
+            )

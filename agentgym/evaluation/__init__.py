@@ -1,0 +1,1 @@
+"""How good a policy is: reports, intervals, suites, judges, and tasks worth training on."""

@@ -1,0 +1,1 @@
+"""From messages to token ids, exactly: chat templates, transcripts, special tokens."""

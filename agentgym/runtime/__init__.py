@@ -1,0 +1,1 @@
+"""What runs beside episodes: a background event loop, supervised processes, synchronous calls."""

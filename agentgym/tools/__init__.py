@@ -1,0 +1,1 @@
+"""Tools: typed functions, their calls in text, and the caller that runs them."""

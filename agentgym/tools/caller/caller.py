@@ -1,0 +1,181 @@
+"""The caller of tools: what is shared by all episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Self
+
+import anyio
+import anyio.to_thread
+from pydantic import BaseModel
+
+from agentgym.runtime import background
+from agentgym.tools.caller.attempts import Attempts
+from agentgym.tools.caller.cache import ResultCache, cache_key
+from agentgym.tools.caller.limits import CallLimits, Ledger
+from agentgym.tools.caller.recording import RecordedCall, Recorder, Replay, history_after, place_of
+from agentgym.tools.caller.redaction import Secrets
+from agentgym.tools.caller.turn import Asked, count, lines, plan
+from agentgym.tools.tool import Tool, ToolCall, ToolResult, result_of
+
+
+class ToolCaller:
+    """Runs the calls of all episodes, on any event loop; each episode has its :class:`Ledger`."""
+
+    def __init__(
+        self,
+        limits: CallLimits | None = None,
+        *,
+        per_tool: Mapping[str, CallLimits] | None = None,
+        cache: ResultCache | None = None,
+        recording: Recorder | Replay | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
+        """Put a caller together.
+
+        Args:
+            limits: of every tool that is not in ``per_tool``.
+            per_tool: limits of some tools, by name.
+            cache: keeps the results of pure tools that have a version.
+            recording: a :class:`Recorder` writes all calls down, a :class:`Replay` answers them.
+            secrets: kept out of results, and with them out of prompts, recordings and caches.
+        """
+        self.limits = limits or CallLimits()
+        self.per_tool = dict(per_tool or {})
+        self.cache = cache
+        self.recording = recording
+        self.secrets = secrets or Secrets()
+        self._attempts = Attempts()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copies of an environment share its caller."""
+        return self
+
+    async def call(
+        self, tools: Sequence[Tool], calls: Sequence[ToolCall], ledger: Ledger
+    ) -> list[ToolResult]:
+        """Run ``calls`` at the same time; those of methods of one object one after another.
+
+        Args:
+            tools: what may be called; names are unique.
+            calls: what the model asked for.
+            ledger: that of the episode; the outcomes are added to it.
+
+        Returns:
+            One result for each call, in the same order; failures are results too.
+
+        Raises:
+            BadInput: a call is not in the recording that is replayed.
+        """
+        turn = self._planned(tools, calls, ledger)
+        waiting = lines(turn)
+        try:
+            if len(waiting) == 1:
+                await self._one_after_another(waiting[0], ledger)
+            elif waiting:
+                async with anyio.create_task_group() as group:
+                    for line in waiting:
+                        group.start_soon(self._one_after_another, line, ledger)
+        finally:
+            count(turn, ledger)
+        recorded = self._recorded(turn, ledger)
+        if recorded and isinstance(self.recording, Recorder):
+            await anyio.to_thread.run_sync(self.recording.write, recorded)
+        return [asked.result for asked in turn if asked.result]
+
+    def run(
+        self, tools: Sequence[Tool], calls: Sequence[ToolCall], ledger: Ledger
+    ) -> list[ToolResult]:
+        """:meth:`call` from ordinary code: quick tools here and now, others in the background."""
+        names = {call.name for call in calls}
+        if not all(tool.quick for tool in tools if tool.name in names):
+            return background.call(self.call, tools, calls, ledger)
+        turn = self._planned(tools, calls, ledger)
+        for line in lines(turn):
+            for asked in line:
+                self._at_once(asked)
+        count(turn, ledger)
+        recorded = self._recorded(turn, ledger)
+        if recorded and isinstance(self.recording, Recorder):
+            self.recording.write(recorded)
+        return [asked.result for asked in turn if asked.result]
+
+    def still_runs(self, tools: Iterable[Tool], ledger: Ledger) -> str | None:
+        """The name of a call that its episode gave up and that may still change ``tools``' objects.
+
+        None: there is no such call.
+        """
+        found = (self._attempts.still_runs(tool, ledger) for tool in tools)
+        return next(filter(None, found), None)
+
+    def _planned(
+        self, tools: Sequence[Tool], calls: Sequence[ToolCall], ledger: Ledger
+    ) -> list[Asked]:
+        """The turn, with the results that are known without running anything."""
+        turn = plan(tools, calls, ledger, self.secrets)
+        for asked in turn:
+            if isinstance(self.recording, Replay) and asked.number:
+                place = place_of(ledger, asked.number, asked.call)
+                asked.result = self.recording.result(
+                    asked.call, place, ledger.episode, asked.number
+                )
+            elif asked.result:
+                asked.result = self._shown(asked, asked.result)
+        return turn
+
+    async def _one_after_another(self, line: Sequence[Asked], ledger: Ledger) -> None:
+        for asked in line:
+            assert asked.todo
+            tool, given = asked.todo
+            if tool.quick:
+                self._at_once(asked)
+            else:
+                asked.result = self._shown(asked, await self._result(asked, tool, given, ledger))
+
+    def _at_once(self, asked: Asked) -> None:
+        assert asked.todo
+        tool, given = asked.todo
+        asked.result = self._shown(asked, result_of(tool.answer(given)))
+
+    async def _result(
+        self, asked: Asked, tool: Tool, given: BaseModel, ledger: Ledger
+    ) -> ToolResult:
+        """From the cache, from somebody who is asking the same, or from the tool."""
+        attempts = partial(self._attempts.result, tool, given, self._limits(tool.name), ledger)
+        key = cache_key(tool, given) if self.cache else None
+        if self.cache is None or key is None:
+            return await attempts()
+
+        async def without_secrets() -> ToolResult:
+            return _hidden(asked, await attempts())
+
+        result, had = await self.cache.once(key, without_secrets)
+        ledger.cached += had
+        return result
+
+    def _shown(self, asked: Asked, result: ToolResult) -> ToolResult:
+        """What the model reads of a result: no secrets, and not more than it may be long."""
+        result = _hidden(asked, result)
+        longest = self._limits(asked.call.name).longest
+        if longest is not None and len(result.content) > longest:
+            left = len(result.content) - longest
+            note = f"\n[{left:,} of {len(result.content):,} characters are left out here]"
+            result.content = result.content[:longest] + note
+        return result
+
+    def _limits(self, name: str) -> CallLimits:
+        return self.per_tool.get(name, self.limits)
+
+    def _recorded(self, turn: Sequence[Asked], ledger: Ledger) -> list[RecordedCall]:
+        """The turn as lines of a recording; the ledger moves on behind it."""
+        if self.recording is None:
+            return []
+        recorded = [asked.recorded(ledger) for asked in turn if asked.number]
+        ledger.history = history_after(ledger, recorded)
+        return recorded
+
+
+def _hidden(asked: Asked, result: ToolResult) -> ToolResult:
+    """A result of the call's own, without secrets."""
+    return ToolResult(content=asked.secrets.hide(result.content), error=result.error)

@@ -1,1 +1,0 @@
-"""Running: rows, learner, checkpoints, records, the loop; no algorithm is here."""

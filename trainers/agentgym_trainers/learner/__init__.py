@@ -1,0 +1,1 @@
+"""The model that is trained: its forward pass, its rows, its update."""

@@ -1,0 +1,169 @@
+"""A run in progress, and how it is opened: from its newest whole checkpoint, or from the start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agentgym.credit import ActorCritic
+from agentgym.env.registry import make
+from agentgym.env.text_env import Task, TextEnv
+from agentgym.errors import BadInput, UnknownName
+from agentgym.evaluation.selection import chosen
+from agentgym.tools.tool import Tool
+from agentgym.trajectory import read_jsonl
+from agentgym_trainers.config import TrainConfig
+from agentgym_trainers.display import Display
+from agentgym_trainers.learner.critic import Critic
+from agentgym_trainers.learner.learner import Learner
+from agentgym_trainers.rollouts.success_replay import Successes
+from agentgym_trainers.run import checkpoint
+from agentgym_trainers.run.held_out import forget_after
+from agentgym_trainers.run.metrics import Metrics
+from agentgym_trainers.run.run_folder import record, require_same
+from agentgym_trainers.run.start import load, start
+from agentgym_trainers.sampling.experience import TaskOrder
+from agentgym_trainers.sampling.sampler import Sampler, sampler
+
+
+@dataclass
+class Run:
+    """A run in progress."""
+
+    config: TrainConfig
+    folder: Path
+    display: Display
+    order: TaskOrder
+    held_out: list[Task]
+    learner: Learner
+    tokenizer: Any
+    sampler: Sampler
+    state: checkpoint.State
+    metrics: Metrics
+    critic: Critic | None
+    successes: Successes | None
+    step_ended: float = field(default_factory=time.perf_counter)
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        checkpoint.save(
+            self.folder / "checkpoints",
+            self.learner.model,
+            self.tokenizer,
+            self.learner.optimizer,
+            self.critic,
+            self.state,
+            self.config.checkpoint.keep,
+        )
+
+
+@asynccontextmanager
+async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
+    """A run that goes on from its newest whole checkpoint, or begins."""
+    tasks, tools = _tasks(config)
+    folder = config.run_dir
+    require_same(config)
+    newest = checkpoint.newest(folder / "checkpoints")
+    if newest is None:
+        model, tokenizer = await start(config, tasks[config.env.train_split], tools, display)
+        model.save_pretrained(folder / "start")
+        tokenizer.save_pretrained(folder / "start")
+        state = checkpoint.State()
+    else:
+        model, tokenizer = load(newest / "model", config.model)
+        state = checkpoint.read_state(newest)
+        display.say(f"going on from {newest}")
+    learner = Learner(model, config.optimizer, _reference(config, model))
+    if newest is not None:
+        checkpoint.read_optimizer(newest, learner.optimizer)
+    critic = None
+    if isinstance(config.credit, ActorCritic):
+        critic = Critic(model, config.critic, config.optimizer.micro_tokens)
+        if newest is not None:
+            checkpoint.read_critic(newest, critic)
+    record(config)
+    forget_after(folder, state.step)
+    metrics = Metrics(folder, state.step)
+    try:
+        async with sampler(config, model, tokenizer, display) as plays:
+            await plays.updated(state.step)
+            run = Run(
+                config=config,
+                folder=folder,
+                display=display,
+                order=TaskOrder(tasks[config.env.train_split], config.seed),
+                held_out=tasks[config.env.test_split][: config.evaluation.tasks],
+                learner=learner,
+                tokenizer=tokenizer,
+                sampler=plays,
+                state=state,
+                metrics=metrics,
+                critic=critic,
+                successes=_successes(config, state.step),
+            )
+            if newest is None:
+                run.save()
+            yield run
+    finally:
+        metrics.close()
+
+
+def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
+    """The tasks of the splits that the run needs, and the tools that the model is offered."""
+    env = make(config.env.id, **config.env.kwargs)
+    tasks = {}
+    for split in (config.env.train_split, config.env.test_split):
+        if split not in env.splits:
+            raise UnknownName(f"split of {config.env.id}", split, env.splits)
+        tasks[split] = list(env.tasks(split))
+        if not tasks[split]:
+            raise BadInput(f"{config.env.id} has no tasks in its split {split!r}")
+    if config.env.tasks:
+        tasks[config.env.train_split] = chosen(tasks[config.env.train_split], config.env.tasks)
+    try:
+        if config.rollouts.branches:
+            _require_forks(env, tasks[config.env.train_split][0], config)
+    finally:
+        env.close()
+    if clash := {t.name for t in env.tools} & {t.name for t in config.context.tools}:
+        raise BadInput(
+            f"{config.env.id} and context {config.context.name!r} both have a tool named "
+            f"{min(clash)!r}, which would never reach the environment"
+        )
+    return tasks, [*env.tools, *config.context.tools]
+
+
+def _require_forks(env: TextEnv, task: Task, config: TrainConfig) -> None:
+    try:
+        env.reset(seed=0, options={"task": task})
+        env.fork().close()
+    except Exception as error:
+        raise BadInput(
+            f"rollouts {config.rollouts.name!r} branch, and {config.env.id} cannot be forked: "
+            f"{type(error).__name__}: {error}. rollouts.name = 'independent' needs no forks"
+        ) from error
+
+
+def _successes(config: TrainConfig, steps: int) -> Successes | None:
+    """What may be replayed, from the records of the training steps that are done."""
+    if config.replay is None:
+        return None
+    successes = Successes(config.replay)
+    for step in range(1, steps + 1):
+        successes.remember(read_jsonl(config.run_dir / f"trajectories/step-{step:06d}.jsonl"))
+    return successes
+
+
+def _reference(config: TrainConfig, model: Any) -> Any:
+    """What the KL term compares with: the weights at the start of reinforcement."""
+    if not config.objective.kl_coef:
+        return None
+    warm = config.warm_start
+    if config.model.lora and not (warm.demonstrations or warm.trajectories):
+        return model  # with its adapters off
+    reference, _ = load(config.run_dir / "start", config.model)
+    return reference

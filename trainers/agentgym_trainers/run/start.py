@@ -1,0 +1,82 @@
+"""The model a run begins with: a folder's or a tiny new one, after its warm start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import torch
+
+from agentgym.env.text_env import Task
+from agentgym.errors import BadInput
+from agentgym.policy.folder import base_folder, named_folder
+from agentgym.policy.local import LocalPolicy, load_folder, put
+from agentgym.seeding import derive_seed
+from agentgym.tools.tool import Tool
+from agentgym_trainers.config import ModelConfig, TrainConfig
+from agentgym_trainers.display import Display
+from agentgym_trainers.learner.learner import Learner
+from agentgym_trainers.learner.lora import add_adapters, train_adapters
+from agentgym_trainers.learner.rows import demonstration_rows
+from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
+from agentgym_trainers.run import warm_start
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def load(folder: Path, settings: ModelConfig) -> tuple[Any, Any]:
+    """Model and tokenizer of a folder, on the run's device; loaded adapters are trainable."""
+    model, tokenizer = load_folder(folder, device=settings.device, dtype=DTYPES[settings.dtype])
+    if base_folder(folder) != folder:
+        train_adapters(model)
+    return model, tokenizer
+
+
+async def start(
+    config: TrainConfig, tasks: Sequence[Task], tools: Sequence[Tool], display: Display
+) -> tuple[Any, Any]:
+    """Model and tokenizer, on the run's device."""
+    episodes = await warm_start.demonstrations(config, tasks)
+    settings = config.model
+    if settings.path == "tiny":
+        texts = await warm_start.sample_texts(config, tasks, tools, episodes)
+        tokenizer = tiny_tokenizer(texts, settings.vocabulary)
+        model = tiny_model(
+            tokenizer,
+            width=settings.width,
+            layers=settings.layers,
+            context=settings.context,
+            seed=derive_seed(config.seed, "model"),
+        )
+        model = put(model, settings.device)
+    else:
+        model, tokenizer = load(named_folder(settings.path), settings)
+    if settings.lora:
+        if settings.path == "tiny":  # an adapter's folder names the base model's, so it needs one
+            model.name_or_path = str((config.run_dir / "base").absolute())
+            model.save_pretrained(model.name_or_path)
+            tokenizer.save_pretrained(model.name_or_path)
+        add_adapters(model, settings.lora, derive_seed(config.seed, "adapters"))
+    if episodes:
+        policy = LocalPolicy(model, tokenizer, template=config.policy.template.model_dump())
+        rows = demonstration_rows(episodes, policy.renderer, config.context, tools)
+        longest = policy.max_context or max(map(len, rows))
+        fitting = [row for row in rows if len(row) <= longest]
+        if not fitting:
+            raise BadInput(f"every demonstration is longer than the model's {longest} tokens")
+        success = sum(t.success for t in episodes) / len(episodes)
+        display.say(f"imitating {len(episodes)} demonstrations, {success:.0%} of them successful")
+        if len(fitting) < len(rows):
+            display.say(f"{len(rows) - len(fitting)} rows longer than {longest} are left out")
+        learner = Learner(model, config.optimizer)
+        seed = derive_seed(config.seed, "warm start")
+        with display.stage("warm start", warm_start.updates(fitting, config.warm_start)) as stage:
+
+            def imitate() -> None:
+                for numbers in warm_start.imitate(learner, fitting, config.warm_start, seed):
+                    stage.advance(f"loss {numbers['loss']:.3f}")
+
+            await anyio.to_thread.run_sync(imitate)
+    return model, tokenizer
