@@ -1,0 +1,2 @@
+from .config import TrainConfig as TrainConfig, load as load
+from .run.loop import train as train
