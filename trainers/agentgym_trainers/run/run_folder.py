@@ -68,7 +68,8 @@ def require_same(config: TrainConfig) -> None:
         if changed:
             raise BadInput(
                 f"{folder} holds a run with other settings:\n  " + "\n  ".join(changed) + "\n"
-                "choose another run_dir, or delete that folder to start over"
+                f"add --run_dir={folder.with_name('other')} to train beside it, or delete {folder} "
+                "to start over"
             )
 
 
