@@ -151,7 +151,9 @@ def divergence(log_ratio: Tensor, estimator: KLForm) -> Tensor:
 
 def over_sequence(values: Tensor, sequence: Tensor, reduction: Reduction) -> Tensor:
     """Give each token the reduction over all tokens of its sequence; shapes (T,) -> (T,)."""
-    names, number = sequence.unique(return_inverse=True)
+    import torch  # noqa: PLC0415  the settings are read without it
+
+    names, number = torch.unique(sequence, return_inverse=True)
     reduced = values.new_zeros(len(names))
     return reduced.scatter_reduce(0, number, values, reduction, include_self=False)[number]
 
@@ -182,8 +184,10 @@ def effect(weight: Tensor, sequence: Tensor) -> dict[str, float]:
     with none left, ``importance`` the mean weight (0 where rejected), and ``effective_tokens`` the
     effective sample size (sum w)^2 / sum w^2 as a share of the tokens. No tokens give 0.
     """
+    import torch  # noqa: PLC0415  the settings are read without it
+
     tokens, gone = max(1, len(weight)), weight == 0
-    trajectories, left = len(sequence.unique()), len(sequence[~gone].unique())
+    trajectories, left = len(torch.unique(sequence)), len(torch.unique(sequence[~gone]))
     total, squares = weight.sum().item(), weight.square().sum().item()
     return {
         "rejected": gone.sum().item() / tokens,
