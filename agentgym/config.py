@@ -21,14 +21,14 @@ SETTINGS = ConfigDict(
 """What the tables of a training run have in common."""
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path | str) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:
         BadInput: no such file, not UTF-8, or not TOML; the message says where.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(Path(path).read_bytes().decode("utf-8"))
     except FileNotFoundError:
         raise BadInput(f"no config file {path}") from None
     except IsADirectoryError:

@@ -5,6 +5,7 @@ Gymnasium 1.0 dropped its plug-in entry point, so a program that uses Gymnasium 
 because it first imports every module of the entry-point group ``agentgym.envs``.
 """
 
+import inspect
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import load_env_creator
 
 from agentgym.env.gymnasium_env import GymnasiumText
 from agentgym.env.text_env import TextEnv
@@ -84,9 +86,7 @@ def make(id: str, **kwargs: Any) -> TextEnv:  # noqa: A002
         UnknownName: no such environment; the message offers the nearest ones.
         BadInput: it exists but takes no such arguments, or does not speak text.
     """
-    known = registered()
-    if id not in known and id not in gymnasium.registry and ":" not in id:
-        raise UnknownName("environment", id, known, "`agentgym list` shows them all.")
+    _require_known(id)
     try:
         env = gymnasium.make(id, disable_env_checker=True, **kwargs)
     except AgentGymError:
@@ -99,3 +99,30 @@ def make(id: str, **kwargs: Any) -> TextEnv:  # noqa: A002
     # Gymnasium keeps the step limit on its wrapper's spec; the rollout engine reads it here.
     text_env.spec = env.spec
     return text_env
+
+
+def require(id: str, **kwargs: Any) -> None:  # noqa: A002
+    """Check, without making it, that an environment exists and takes arguments of these names.
+
+    Raises:
+        UnknownName: no such environment; the message offers the nearest ones.
+        BadInput: it takes no such arguments.
+    """
+    _require_known(id)
+    spec = gymnasium.registry.get(id)
+    if spec is None or spec.entry_point is None:  # "module:id", which only its module can tell
+        return
+    creator = spec.entry_point
+    signature = inspect.signature(
+        load_env_creator(creator) if isinstance(creator, str) else creator
+    )
+    try:
+        signature.bind(**spec.kwargs | kwargs)
+    except TypeError as error:
+        raise BadInput(f"cannot make {id!r} with {kwargs}: {error}") from error
+
+
+def _require_known(id: str) -> None:  # noqa: A002
+    known = registered()
+    if id not in known and id not in gymnasium.registry and ":" not in id:
+        raise UnknownName("environment", id, known, "`agentgym list` shows them all.")

@@ -27,20 +27,30 @@ def write_selection(file: Path, ids: Sequence[str]) -> None:
     file.write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
 
 
+def read_selection(file: Path) -> set[str]:
+    """The task ids of a selection.
+
+    Raises:
+        BadInput: there is no such file, or it is empty.
+    """
+    try:
+        names = file.read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        raise BadInput(f"cannot read the selection of tasks {file}: {error}") from error
+    ids = {name.strip() for name in names} - {""}
+    if not ids:
+        raise BadInput(f"{file} names no tasks; it holds a task id on each line")
+    return ids
+
+
 def chosen(tasks: Sequence[Task], file: Path) -> list[Task]:
     """Those of ``tasks`` that a selection names, in their own order.
 
     Raises:
         BadInput: there is no such file, it is empty, or it names a task that is not there.
     """
-    try:
-        names = file.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise BadInput(f"cannot read the selection of tasks {file}: {error}") from error
-    wanted = {name.strip() for name in names} - {""}
+    wanted = read_selection(file)
     known = {task.id for task in tasks}
-    if not wanted:
-        raise BadInput(f"{file} names no tasks; it holds a task id on each line")
     if strange := sorted(wanted - known):
         raise BadInput(
             f"{file} names {strange[0]!r} and {len(strange) - 1} others that are not among the "

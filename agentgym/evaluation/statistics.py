@@ -13,7 +13,7 @@ from math import comb, inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
+from scipy import special  # a tenth of a second; scipy.stats is a second
 
 from agentgym.errors import BadInput
 
@@ -97,8 +97,8 @@ def success_interval(values_by_task: Sequence[Sequence[bool | float]]) -> Interv
     if tasks > 1 and variance > 1e-15:
         effective = min(n, n * p * (1 - p) / ((n - 1) * variance))
     won, lost = p * effective, (1 - p) * effective
-    low = float(stats.beta.ppf(LOW, won, lost + 1)) if p > 0 else 0.0
-    high = float(stats.beta.ppf(HIGH, won + 1, lost)) if p < 1 else 1.0
+    low = float(special.betaincinv(won, lost + 1, LOW)) if p > 0 else 0.0
+    high = float(special.betaincinv(won + 1, lost, HIGH)) if p < 1 else 1.0
     return Interval(mean=p, low=low, high=high)
 
 
@@ -113,7 +113,7 @@ def mean_interval(values_by_task: Sequence[Sequence[float]]) -> Interval:
     mean = float(sums.sum() / sizes.sum())
     if len(sizes) == 1:
         return Interval(mean=mean, low=-inf, high=inf)
-    half = float(stats.t.ppf(HIGH, len(sizes) - 1)) * sqrt(_variance_of_mean(sizes, sums))
+    half = float(special.stdtrit(len(sizes) - 1, HIGH)) * sqrt(_variance_of_mean(sizes, sums))
     return Interval(mean=mean, low=mean - half, high=mean + half)
 
 
@@ -142,8 +142,8 @@ def paired_difference(
     if error <= 1e-12 * max(1.0, abs(mean)):
         p = 1.0 if abs(mean) <= 1e-12 else 2.0 ** (1 - tasks)
         return Difference(mean=mean, low=mean, high=mean, p=p, tasks=tasks)
-    half = float(stats.t.ppf(HIGH, tasks - 1)) * error
-    p = 2 * float(stats.t.sf(abs(mean) / error, tasks - 1))
+    half = float(special.stdtrit(tasks - 1, HIGH)) * error
+    p = 2 * float(special.stdtr(tasks - 1, -abs(mean) / error))
     return Difference(mean=mean, low=mean - half, high=mean + half, p=p, tasks=tasks)
 
 

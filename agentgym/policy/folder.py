@@ -48,6 +48,16 @@ def base_folder(folder: Path) -> Path:
     return base
 
 
+def require_model(folder: Path) -> None:
+    """Check that a folder holds a model, or an adapter whose model is there.
+
+    Raises:
+        BadInput: it does not.
+    """
+    if not (base_folder(folder) / MODEL).is_file():
+        raise BadInput(f"{folder} is not a model folder: it has no {MODEL}")
+
+
 def adapter_rank(folder: Path) -> int:
     """The rank of the LoRA adapter in a folder."""
     return int(json.loads((folder / ADAPTER).read_text())["r"])

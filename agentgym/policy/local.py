@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 from agentgym.errors import BadInput
 from agentgym.policy import Completion, Prompt, Sampling
 from agentgym.policy.decoding import KeyValues, Row, sample
-from agentgym.policy.folder import MODEL, base_folder, load_tokenizer
+from agentgym.policy.folder import base_folder, load_tokenizer, require_model
 from agentgym.rendering.renderer import ChatTemplate
 
 transformers_logging.disable_progress_bar()  # its bars would break our own display
@@ -204,10 +204,8 @@ def load_folder(
         BadInput: the folder lacks a model or a tokenizer, or there is no such device.
     """
     folder = Path(folder)
-    base = base_folder(folder)
-    if not (base / MODEL).is_file():
-        raise BadInput(f"{folder} is not a model folder: it has no {MODEL}")
-    tokenizer = load_tokenizer(folder)
+    require_model(folder)
+    base, tokenizer = base_folder(folder), load_tokenizer(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, dtype=dtype)
         if base != folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field, SerializeAsAny, model_validator
 from agentgym.config import SETTINGS, override, read_toml, validate
 from agentgym.context.context import Context, FullHistory
 from agentgym.credit import Credit
-from agentgym.parts import part_of
+from agentgym.parts import part_class, part_of
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
 from agentgym.rendering.drift import OnRewrite
@@ -239,16 +240,50 @@ DEFAULT_PARTS = {
 """The kinds of parts that a run has one of, and what a table without a name means."""
 
 
-def load(path: Path, arguments: list[str]) -> TrainConfig:
+def load(
+    path: Path | str, arguments: Sequence[str] = (), say: Callable[[str], object] = print
+) -> TrainConfig:
     """Read a config file, with overrides from the command line.
 
+    Where ``--credit.name=hgpo`` chooses another credit than the file, keys of the file's [credit]
+    that hgpo does not have are left out; so it is with rollouts, context and objective.
+
+    Args:
+        path: a TOML file.
+        arguments: overrides, each ``--table.key=value``.
+        say: told which keys are left out, in a line for each table.
+
     Raises:
-        BadInput: something in it is wrong; the message names each wrong key.
+        UnknownName: there is no such part.
+        BadInput: something else is wrong; the message names each wrong key.
     """
-    tables = override(read_toml(path), arguments)
+    tables = read_toml(path)
+    for line in _left_out(tables, arguments):
+        say(f"{line}; left out of {path}")
+    tables = override(tables, arguments)
     for kind, default in DEFAULT_PARTS.items():
         if isinstance(table := tables.get(kind), dict):
             tables[kind] = part_of(kind, default | table, f"{path}, [{kind}]")
     if isinstance(shapings := tables.get("shaping"), list):
         tables["shaping"] = [part_of("shaping", s, f"{path}, [[shaping]]") for s in shapings]
     return validate(TrainConfig, tables, str(path))
+
+
+def _left_out(tables: dict[str, Any], arguments: Sequence[str]) -> Iterator[str]:
+    """Take from the tables of a file what the parts that are chosen instead do not have."""
+    given = override({}, arguments)
+    for kind, default in DEFAULT_PARTS.items():
+        table, name = tables.get(kind), _name(given.get(kind))
+        if not isinstance(table, dict) or name is None or name == _name(default | table):
+            continue
+        keys = [key for key in table if key not in part_class(kind, name).model_fields]
+        for key in keys:
+            del table[key]
+        if keys:
+            yield f"{kind} {name!r} has no {', '.join(keys)}"
+
+
+def _name(table: Any) -> str | None:
+    """The part that a table names; None where it names none."""
+    name = table.get("name") if isinstance(table, dict) else None
+    return name if isinstance(name, str) else None

@@ -15,14 +15,17 @@ ones (beta1) let it fall, and the two coefficients balance it. Members of the fa
     beta1 = 0, beta2 = 1    the clip of AEPO: the objective ``aepo_clip``
 """
 
-from typing import Annotated
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Annotated
+
 from pydantic import Field
-from torch import Tensor
 
 from agentgym_trainers.objectives.objective import Objective
 from agentgym_trainers.objectives.ppo_clip import log_ratio
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def ce_gppo(
@@ -39,6 +42,7 @@ def ce_gppo(
 ) -> tuple[Tensor, Tensor]:
     """The surrogate; arguments and result as of :meth:`Objective.surrogate`.
 
+    >>> import torch
     >>> p = torch.tensor([[0.7, 0.3, 0.9, 0.05]])
     >>> sign, one = torch.tensor([[1.0, 1.0, -1.0, -1.0]]), torch.ones(1, 4)
     >>> losses, bounded = ce_gppo(p.log(), torch.log(one / 2), sign, one)
@@ -51,18 +55,18 @@ def ce_gppo(
     where A < 0 at dual_clip |A|, without gradient.
     """
     mask = mask.bool()
-    new = torch.where(mask, new, 0.0)
+    new = new.where(mask, 0.0)
     ratio = log_ratio(new.detach(), old, mask).exp()
     below = (advantages < 0) & (ratio < 1 - clip_low)
     above = (advantages > 0) & (ratio > 1 + clip_high)
-    weight = torch.where(below, beta1 * (1 - clip_low), ratio)
-    weight = torch.where(above, beta2 * (1 + clip_high), weight)
+    weight = ratio.where(~below, beta1 * (1 - clip_low))
+    weight = weight.where(~above, beta2 * (1 + clip_high))
     # p / sg(p) by its value and gradient, since of a tiny p it would be 0/0
     loss, bounded = -advantages * weight * (1 + (new - new.detach())), below | above
     if dual_clip is not None:
         beyond = (advantages < 0) & (ratio > dual_clip)
-        loss, bounded = torch.where(beyond, -advantages * dual_clip, loss), bounded | beyond
-    return torch.where(mask, loss, 0.0), bounded & mask
+        loss, bounded = (-advantages * dual_clip).where(beyond, loss), bounded | beyond
+    return loss.where(mask, 0.0), bounded & mask
 
 
 class CEGPPO(Objective):

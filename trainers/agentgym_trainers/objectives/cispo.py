@@ -10,14 +10,17 @@ ours is the paper's and verl's, a cap of 1 + clip_high; TRL gives the cap itself
 clip_high = 4; some others write 5.0 and mean 1 + 5.
 """
 
-from typing import Annotated
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Annotated
+
 from pydantic import Field
-from torch import Tensor
 
 from agentgym_trainers.objectives.objective import Objective
 from agentgym_trainers.objectives.ppo_clip import log_ratio
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def cispo(
@@ -31,6 +34,7 @@ def cispo(
 ) -> tuple[Tensor, Tensor]:
     """The weighted log-likelihood; arguments and result as of :meth:`Objective.surrogate`.
 
+    >>> import torch
     >>> one = torch.ones(1, 2)
     >>> losses, bounded = cispo(torch.tensor([[-1.0, -3.0]]), -2 * one, one, one)
     >>> [round(x, 3) for x in losses[0].tolist()], bounded[0].tolist()  # weights 1.2 and 1/e
@@ -42,8 +46,8 @@ def cispo(
     mask = mask.bool()
     ratio = log_ratio(new.detach(), old, mask).exp()
     weight = ratio.clamp(1 - clip_low, 1 + clip_high)
-    loss = -advantages * weight * torch.where(mask, new, 0.0)
-    return torch.where(mask, loss, 0.0), (weight != ratio) & (advantages != 0) & mask
+    loss = -advantages * weight * new.where(mask, 0.0)
+    return loss.where(mask, 0.0), (weight != ratio) & (advantages != 0) & mask
 
 
 class CISPO(Objective):

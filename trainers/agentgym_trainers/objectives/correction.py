@@ -18,15 +18,18 @@ A token without loss still counts where losses are averaged, as in TRL (verl tak
 mean): rejecting some tokens must not make the step of the others larger.
 """
 
-import math
-from typing import Annotated, Literal, Self
+from __future__ import annotations
 
-import torch
+import math
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
 from pydantic import BaseModel, Field, model_validator
-from torch import Tensor
 
 from agentgym.config import SETTINGS
 from agentgym_trainers.objectives.divergence import LARGEST_LOG_RATIO, KLForm
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Reduction = Literal["sum", "mean", "amax"]
 
@@ -110,7 +113,7 @@ def importance(log_ratio: Tensor, sequence: Tensor, settings: Correction) -> Ten
         shape (T,), float64, without gradient; 0 where the token is rejected, else positive.
     """
     d = log_ratio.detach().double()
-    weight = torch.ones_like(d)
+    weight = d.new_ones(d.shape)
     if settings.weights != "none":
         whole = d if settings.level == "token" else over_sequence(d, sequence, "sum")
         weight = whole.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
@@ -118,14 +121,14 @@ def importance(log_ratio: Tensor, sequence: Tensor, settings: Correction) -> Ten
             weight = weight.clamp(settings.low, settings.high)
         else:
             within = (weight >= settings.low) & (weight <= settings.high)
-            weight = torch.where(within, weight, 0.0)
+            weight = weight.where(within, 0.0)
     for bound in settings.reject:
         value = divergence(d, bound.estimator)
         if bound.over != "token":
             value = over_sequence(value, sequence, "amax" if bound.over == "max" else bound.over)
         low = -math.inf if bound.low is None else bound.low
         high = math.inf if bound.high is None else bound.high
-        weight = torch.where((value >= low) & (value <= high), weight, 0.0)
+        weight = weight.where((value >= low) & (value <= high), 0.0)
     return weight
 
 
@@ -143,13 +146,15 @@ def divergence(log_ratio: Tensor, estimator: KLForm) -> Tensor:
             return 0.5 * log_ratio**2
         case "k3":
             d = log_ratio.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-            return torch.expm1(d) - d
+            return d.expm1() - d
 
 
 def over_sequence(values: Tensor, sequence: Tensor, reduction: Reduction) -> Tensor:
     """Give each token the reduction over all tokens of its sequence; shapes (T,) -> (T,)."""
+    import torch  # noqa: PLC0415  the settings are read without it
+
     names, number = torch.unique(sequence, return_inverse=True)
-    reduced = torch.zeros(len(names), dtype=values.dtype, device=values.device)
+    reduced = values.new_zeros(len(names))
     return reduced.scatter_reduce(0, number, values, reduction, include_self=False)[number]
 
 
@@ -179,6 +184,8 @@ def effect(weight: Tensor, sequence: Tensor) -> dict[str, float]:
     with none left, ``importance`` the mean weight (0 where rejected), and ``effective_tokens`` the
     effective sample size (sum w)^2 / sum w^2 as a share of the tokens. No tokens give 0.
     """
+    import torch  # noqa: PLC0415  the settings are read without it
+
     tokens, gone = max(1, len(weight)), weight == 0
     trajectories, left = len(torch.unique(sequence)), len(torch.unique(sequence[~gone]))
     total, squares = weight.sum().item(), weight.square().sum().item()

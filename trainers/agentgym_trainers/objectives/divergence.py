@@ -1,10 +1,13 @@
 """Estimates of a divergence between two policies from the tokens that one of them sampled."""
 
-from typing import Literal
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from agentgym.errors import option
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KLForm = Literal["k1", "k2", "k3", "abs"]
 LARGEST_LOG_RATIO = 20.0

@@ -10,15 +10,18 @@ it stays so near to 1 that the bounds are hundreds of times tighter than those o
 many more tokens.
 """
 
-from typing import Annotated, ClassVar
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
 from pydantic import Field
-from torch import Tensor
 
 from agentgym_trainers.objectives.aggregation import Aggregation
 from agentgym_trainers.objectives.divergence import LARGEST_LOG_RATIO
 from agentgym_trainers.objectives.objective import Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def gspo(
@@ -32,6 +35,7 @@ def gspo(
 ) -> tuple[Tensor, Tensor]:
     """The surrogate in its token form; arguments and result as of :meth:`Objective.surrogate`.
 
+    >>> import torch
     >>> one = torch.ones(1, 2)
     >>> losses, bounded = gspo(torch.tensor([[-1.0, -3.0]]), -2 * one, one, one)
     >>> losses[0].tolist(), bounded[0].tolist()  # e and 1/e: the sequence is as likely as before
@@ -43,14 +47,14 @@ def gspo(
     bound takes effect on all tokens of a row whose advantages have one sign, or on none of them.
     """
     mask = mask.bool()
-    new = torch.where(mask, new, 0.0)
-    log_ratio = torch.where(mask, new.detach() - old, 0.0)
+    new = new.where(mask, 0.0)
+    log_ratio = (new.detach() - old).where(mask, 0.0)
     mean = log_ratio.sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
     sequence = mean.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
     ratio = sequence * (1 + (new - new.detach()))  # the value and gradient of p / sg(p), never 0/0
     unclipped = -advantages * ratio
     clipped = -advantages * ratio.clamp(1 - clip_low, 1 + clip_high)
-    loss = torch.where(mask, torch.maximum(unclipped, clipped), 0.0)
+    loss = unclipped.maximum(clipped).where(mask, 0.0)
     return loss, (clipped > unclipped) & mask
 
 

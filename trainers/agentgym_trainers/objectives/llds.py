@@ -15,14 +15,15 @@ of logprobs that an engine gave, half are a little above the trainer's before an
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
 from pydantic import BaseModel, Field
-from torch import Tensor
 
 from agentgym.config import SETTINGS
 from agentgym.errors import option
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Gate = Literal["token", "action", "response"]
 
@@ -48,6 +49,7 @@ def llds(
 ) -> Tensor:
     """How far each token fell, where the term acts.
 
+    >>> import torch
     >>> new, old = torch.tensor([[0.0, -3.0, -1.0, -3.0, -1.0]]), torch.full((1, 5), -2.0)
     >>> llds(new, old, torch.ones(1, 5), torch.tensor([[0, 1, 1, 2, 3]])).tolist()
     [[0.0, 0.0, 0.0, 1.0, 0.0]]
@@ -65,10 +67,10 @@ def llds(
     """
     option("gate", gate, Gate)
     sampled = action > 0
-    fell = torch.where(sampled, old - new, 0.0)
+    fell = (old - new).where(sampled, 0.0)
     whole = fell.detach()
     if gate != "token":
         number = action if gate == "action" else sampled.long()
         sums = whole.new_zeros(len(whole), whole.shape[1] + 1)
         whole = sums.scatter_add(1, number, whole).gather(1, number)
-    return torch.where(sampled & preserved.bool() & (whole > 0), fell.relu(), 0.0)
+    return fell.relu().where(sampled & preserved.bool() & (whole > 0), 0.0)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from agentgym.parts import Part
 from agentgym_trainers.objectives.aggregation import Aggregation
 from agentgym_trainers.objectives.divergence import KLForm
 from agentgym_trainers.objectives.llds import LLDS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Objective(Part, ABC):

@@ -5,19 +5,22 @@ l = max(-A r, -A clip(r, 1 - low, 1 + high))        clip-higher: high > low (DAP
 l = min(l, -A c)  where A < 0                       dual clip (Ye et al. 2020, 1912.09729)
 """
 
-from typing import Annotated
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Annotated
+
 from pydantic import Field
-from torch import Tensor
 
 from agentgym_trainers.objectives.divergence import LARGEST_LOG_RATIO
 from agentgym_trainers.objectives.objective import Objective
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 def log_ratio(new: Tensor, old: Tensor, mask: Tensor) -> Tensor:
     """ln p_new - ln p_old, clamped to +-20, 0 where the mask is False; shape (N, L)."""
-    return torch.where(mask, new - old, 0.0).clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+    return (new - old).where(mask, 0.0).clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
 
 
 def ppo_clip(
@@ -35,13 +38,13 @@ def ppo_clip(
     ratio = log_ratio(new, old, mask).exp()
     unclipped = -advantages * ratio
     clipped = -advantages * ratio.clamp(1 - clip_low, 1 + clip_high)
-    loss = torch.maximum(unclipped, clipped)
+    loss = unclipped.maximum(clipped)
     bounded = clipped > unclipped
     if dual_clip is not None:
         bound = -advantages * dual_clip
         beyond = (advantages < 0) & (loss > bound)
-        loss, bounded = torch.where(beyond, bound, loss), bounded | beyond
-    return torch.where(mask, loss, 0.0), bounded & mask
+        loss, bounded = bound.where(beyond, loss), bounded | beyond
+    return loss.where(mask, 0.0), bounded & mask
 
 
 class PPOClip(Objective):

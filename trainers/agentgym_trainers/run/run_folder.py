@@ -50,6 +50,11 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def begun(folder: Path) -> bool:
+    """Whether a run folder has a checkpoint to go on from."""
+    return any(folder.glob("checkpoints/step-*"))
+
+
 def require_same(config: TrainConfig) -> None:
     """Check that the run in the folder, if it has begun, has these settings.
 
@@ -58,7 +63,7 @@ def require_same(config: TrainConfig) -> None:
     """
     folder = config.run_dir
     tables = config.model_dump(mode="json", exclude_none=True)
-    if list(folder.glob("checkpoints/step-*")):
+    if begun(folder):
         former = read_toml(folder / "config.toml")
         changed = [
             f"{key}: {old!r} there, {new!r} now"
@@ -68,7 +73,8 @@ def require_same(config: TrainConfig) -> None:
         if changed:
             raise BadInput(
                 f"{folder} holds a run with other settings:\n  " + "\n  ".join(changed) + "\n"
-                "choose another run_dir, or delete that folder to start over"
+                f"add --run_dir={folder.with_name('other')} to train beside it, or delete {folder} "
+                "to start over"
             )
 
 

@@ -1,0 +1,109 @@
+"""``agentgym train``: its options are the fields of the config."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from agentgym_trainers.config import TrainConfig
+
+ASKED = "agentgym.asked"
+
+
+class TrainCommand(TyperCommand):
+    """Adds every config field to ``--help``; with a key behind it, explains that one alone."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Note what is asked about."""
+        if "--help" in args:
+            ctx.meta[ASKED] = args[args.index("--help") + 1 :]
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The usual help and then every key, or the keys that are asked about."""
+        from agentgym_trainers.command.keys import about, keys
+
+        known, broken = keys()
+        asked = ctx.meta.get(ASKED)
+        console = Console(highlight=False)
+        if not asked:
+            super().format_help(ctx, formatter)
+            console.print("Config, with its defaults")
+        shown = [key for one in asked for key in about(known, one)] if asked else known
+        for key in shown:
+            console.print(Text(f"  {key.name}", "bold") + Text(key.default), soft_wrap=True)
+            console.print(Padding(Text(key.description), (0, 0, 0, 6)))
+        for what in broken:
+            console.print(Text(f"broken: {what}", "red"), soft_wrap=True)
+
+
+def train(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="A TOML file; examples/ has some.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the config and print all of it; train nothing.")
+    ] = False,
+) -> None:
+    """Train an agent, or go on with a run that was stopped.
+
+    Any key of the config can be set behind it: --steps=200 --credit.gamma=0.9
+
+    What a key or a table is: agentgym train --help credit
+    """
+    from agentgym_trainers.config import load
+    from agentgym_trainers.run.ready import require_ready
+
+    settings = load(config, context.args, partial(typer.echo, err=True))
+    require_ready(settings)
+    if dry_run:
+        _show(settings, config)
+    else:
+        _train(settings)
+
+
+def _show(settings: TrainConfig, file: Path) -> None:
+    """Print a config that reads as the settings do."""
+    from agentgym_trainers.command.resolved import resolved
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(f"# {file} as it would run; a default stands beside what differs from it"))
+    for line in resolved(settings):
+        if line.default:
+            console.print(Text(f"{line.text:<40}", "bold") + Text(f"  # default: {line.default}"))
+        else:
+            console.print(Text(line.text))
+
+
+def _train(settings: TrainConfig) -> None:
+    """Train, and print success before and after."""
+    from agentgym.evaluation.evaluation import Report, compare
+    from agentgym.runtime.sync import run
+    from agentgym_trainers.run.loop import train as train_run
+
+    before, after = run(train_run, settings)
+    table = Table("held out", "before", "after", "difference, paired by task", title="success")
+    for kind, episodes in after.items():
+        if kind in before:  # unless its file was deleted since
+            first, last = Report.of(before[kind]).success, Report.of(episodes).success
+            table.add_row(kind, str(first), str(last), str(compare(before[kind], episodes)))
+    console = Console()
+    console.print(table)
+    console.print(f"everything is in {settings.run_dir}", highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(
+        "train",
+        cls=TrainCommand,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(train)
