@@ -60,10 +60,11 @@ mcp-servers:  ## install the tools' servers that tests ask, from npm, into a cac
 	mkdir -p $(MCP_SERVERS) && cp tests/mcp_servers/package.json $(MCP_SERVERS)
 	npm install --prefix $(MCP_SERVERS) --no-audit --no-fund --no-package-lock
 
+# torch is TORCH, above; vLLM's builds for CUDA and the CPU want apache-tvm-ffi of other versions.
 constraints:  ## resolve all versions anew and write them to constraints.txt
 	: > constraints.txt
 	$(MAKE) $(VENV)-new/vllm VENV=$(VENV)-new
-	$(VENV)-new/bin/pip freeze --exclude-editable | grep -v -E '^(torch|agentgym-lab)\b' > constraints.txt
+	$(VENV)-new/bin/pip freeze --exclude-editable | grep -v -E '^(torch|apache-tvm-ffi|agentgym-lab)==' > constraints.txt
 	rm -rf $(VENV)-new
 
 clean:  ## remove the virtual environment and caches; runs stay
