@@ -1,6 +1,7 @@
 """The Python API in one file: roll out, collect, evaluate, train, evaluate the checkpoint."""
 
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +13,16 @@ CONFIG = Path(__file__).parent / "quickstart.toml"
 make_env = partial(agentgym.make, "agentgym/WebShop-v0", level="easy")
 
 
-async def evaluate_folder(folder: Path, tasks: list[agentgym.Task]) -> agentgym.Report:
+async def evaluate_run(
+    config: agentgym_trainers.TrainConfig, tasks: Sequence[agentgym.Task]
+) -> agentgym.Report:
     """Evaluate the newest checkpoint of a run in the context it was trained in."""
-    named = policy_of(str(folder))
-    limits = agentgym.Limits(max_steps=4)
+    named, sampling = policy_of(str(config.run_dir)), config.rollouts.sampling
     async with named.open() as policy:
         episodes = await agentgym.evaluate(
-            make_env, policy, tasks, samples=2, context=named.context, limits=limits
+            make_env, policy, tasks, samples=2, context=named.context, sampling=sampling
         )
-    return agentgym.Report.of(episodes, policy=named.label)
+    return agentgym.Report.of(episodes)
 
 
 def main() -> None:
@@ -42,13 +44,13 @@ def main() -> None:
         tiny = [
             *(f"--run_dir={folder}", "--steps=2", "--evaluation.tasks=8", "--model.width=32"),
             *("--warm_start.demonstrations=20", "--rollouts.groups=2", "--rollouts.group_size=4"),
-            *("--rollouts.sampling.max_tokens=8", "--rollouts.limits.max_steps=4"),
+            *("--rollouts.sampling.max_tokens=8", "--warm_start.epochs=1"),
         ]
         config = agentgym_trainers.load(CONFIG, tiny)
         before, after = agentgym.run(agentgym_trainers.train, config)
         print(f"held out before: {agentgym.Report.of(before['sampled']).success}")
         print(f"held out after:  {agentgym.Report.of(after['sampled']).success}")
-        report = agentgym.run(evaluate_folder, Path(folder), list(test))
+        report = agentgym.run(evaluate_run, config, test)
         print(f"checkpoint: success {report.success} over {report.episodes} episodes")
 
 

@@ -60,6 +60,12 @@ def test_the_ten_lines() -> None:
     assert "success False" in said
 
 
+def test_the_python_api() -> None:
+    said = call(sys.executable, ROOT / "examples/python_api.py", env={"OMP_NUM_THREADS": "1"})
+    assert "expert: success 1.00" in said
+    assert "over 16 episodes" in said.splitlines()[-1]
+
+
 def test_examples_are_short() -> None:
     for file in (ROOT / "examples").rglob("*.py"):
         assert len(file.read_text().splitlines()) < 60, file

@@ -190,7 +190,7 @@ def test_otc_makes_the_thriftier_of_two_successes_the_better_one():
     ("length", "expected"),
     [(0, 0.0), (80, 0.0), (81, -0.05), (90, -0.5), (100, -1.0), (101, -1.0), (10_000, -1.0)],
 )
-def test_the_punishment_grows_over_the_buffer(length, expected):
+def test_the_penalty_grows_over_the_buffer(length, expected):
     found = overlong("g", "a", [length], max_tokens=100, buffer=20)
     assert found == pytest.approx([expected])
     scaled = overlong("g", "a", [length], max_tokens=100, buffer=20, factor=0.5)
@@ -209,7 +209,7 @@ def test_the_defaults_are_those_of_dapo():
 
 
 def test_the_length_is_what_the_whole_episode_sampled():
-    """9 steps of 10 tokens are 90; the punishment stands once, at the end."""
+    """9 steps of 10 tokens are 90; the penalty stands once, at the end."""
     shaping = Overlong(max_tokens=100, buffer=20)
     records = [played("a", [1.0] * 9, tokens=10), played("b", [1.0] * 2, tokens=10)]
     assert shaped(shaping, *records) == [1.0] * 8 + [0.5, 1.0, 1.0]
@@ -231,7 +231,7 @@ def test_only_an_episodes_own_length_matters(lengths, rng):
 
 
 def test_a_buffer_longer_than_the_limit_is_refused():
-    with pytest.raises(ValidationError, match="an episode of no tokens would be punished"):
+    with pytest.raises(ValidationError, match="an episode of no tokens would get a penalty"):
         Overlong(max_tokens=100, buffer=101)
     assert Overlong(max_tokens=100, buffer=100).buffer == 100
 
@@ -239,7 +239,7 @@ def test_a_buffer_longer_than_the_limit_is_refused():
 # Context limit
 
 
-def test_only_a_full_context_is_punished():
+def test_only_a_full_context_has_a_penalty():
     reasons = list(StopReason)
     found = dict(zip(reasons, context_limit(reasons), strict=True))
     assert found.pop(StopReason.CONTEXT) == -0.1

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import agentgym
+import agentgym_trainers
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -137,8 +138,10 @@ def test_importing_needs_no_torch(module):
     assert found.stdout.strip() == "[]"
 
 
-def test_importing_the_front_door_loads_next_to_nothing():
-    code = "import sys, agentgym; print([m for m in ('gymnasium', 'numpy') if m in sys.modules])"
+@pytest.mark.parametrize("module", ["agentgym", "agentgym_trainers"])
+def test_importing_the_front_door_loads_next_to_nothing(module):
+    heavy = "('torch', 'gymnasium', 'numpy', 'pydantic')"
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
@@ -150,13 +153,15 @@ def test_every_exported_name_exists(name):
     assert home.partition(".")[0] == "agentgym" or name == "StepResult"  # an alias of tuple
 
 
-def test_type_checkers_see_the_names_that_are_exported():
-    stub = ast.parse((ROOT / "agentgym" / "__init__.pyi").read_text())
+@pytest.mark.parametrize("module", [agentgym, agentgym_trainers], ids=lambda m: m.__name__)
+def test_type_checkers_see_the_names_that_are_exported(module):
+    stub = ast.parse((PACKAGES[module.__name__] / "__init__.pyi").read_text())
     names = [
         alias for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
     ]
     assert all(alias.asname == alias.name for alias in names), "`X as X` exports X"
-    assert sorted(alias.name for alias in names) == sorted(agentgym.__all__)
+    assert sorted(alias.name for alias in names) == sorted(module.__all__)
+    assert all(callable(getattr(module, name)) for name in module.__all__ if name != "StepResult")
 
 
 def test_an_unknown_name_is_an_attribute_error():

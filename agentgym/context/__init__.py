@@ -1,1 +1,1 @@
-"""What the model sees of the past: everything, a window, or what it chose to remember."""
+"""Which past turns become the prompt: all, a window, or what the policy chose to keep."""

@@ -1,4 +1,4 @@
-"""What the model sees of the past: a pure function of the turns so far.
+"""Contexts choose which past turns become the next prompt: a pure function of the turns so far.
 
 Because a context is a function and keeps no state, an episode can be forked, replayed and
 re-rendered from its record alone.
@@ -30,12 +30,12 @@ class Turn(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """What a context says about an action that edits it; the environment never sees the action."""
+    """The response of a context to an action that edits it, which the environment never sees."""
 
     text: str
     """The next observation."""
     valid: bool = True
-    """False where the action could not be done."""
+    """False if the action could not be executed."""
     info: Mapping[str, JsonValue] = MappingProxyType({})
     """For the record."""
 
@@ -45,7 +45,7 @@ class Context(Part, ABC):
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """Tools that it offers beside those of the environment; default: none."""
+        """Tools that it offers in addition to the environment's; default: none."""
         return ()
 
     def answer(
@@ -54,7 +54,7 @@ class Context(Part, ABC):
         observation: str,  # noqa: ARG002
         action: str,  # noqa: ARG002
     ) -> Edit | None:
-        """What comes of an action that is about the past; None leaves it to the environment."""
+        """Handle an action that edits the context; None: it goes to the environment."""
         return None
 
     @abstractmethod
@@ -63,7 +63,7 @@ class Context(Part, ABC):
 
 
 def chat(system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
-    """Everything, as a conversation."""
+    """All turns, as a conversation."""
     messages: list[Message] = [{"role": "system", "content": system}] if system else []
     for turn in turns:
         messages.append({"role": "user", "content": turn.observation})
@@ -73,7 +73,7 @@ def chat(system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
 
 
 class FullHistory(Context):
-    """Every turn: each prompt extends the last, so a trajectory is one causal row."""
+    """Every turn: each prompt extends the last, so a trajectory is one token sequence."""
 
     name: str = "full"
 
@@ -85,12 +85,12 @@ class FullHistory(Context):
 class Window(Context):
     """The last ``turns`` turns, and the first observation, which usually states the task.
 
-    Once turns fall out, each step has a prompt of its own and begins a new segment.
+    Once turns are left out, each step has its own prompt and begins a new segment.
     """
 
     name: str = "window"
     turns: Annotated[int, Field(ge=0)] = 2
-    """Past turns that stay visible; 0 shows the current observation alone."""
+    """Number of past turns in the prompt; 0: only the current observation."""
 
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
         """System prompt, the last turns, the current observation; says how many were left out."""

@@ -6,7 +6,7 @@
 
 The context offers these tools, not the environment, so every environment gains them. A turn that
 edits the context never reaches the environment. Turns are numbered where the policy sees them;
-the first, which states the task, and the one that shows the environment's last word stay.
+the first, which states the task, and the one with the latest observation cannot be pruned.
 
 What is visible is a function of the turns alone. After an edit the prompt is rendered anew and a
 new segment begins: each action is trained once, in the context it was sampled in. The published
@@ -28,7 +28,7 @@ from agentgym.tools.parse import parse_tool_calls
 from agentgym.tools.tool import Tool, tool, tools_of
 
 _parsed = lru_cache(4096)(parse_tool_calls)
-"""Every decision goes through all past actions."""
+"""Cached, because every step parses all past actions again."""
 
 Name = Literal["prune", "write", "recall"]
 WAYS = {
@@ -36,28 +36,28 @@ WAYS = {
     "write": "write keeps a note",
     "recall": "recall reads one again",
 }
-"""What each memory tool is for, as the policy is told."""
+"""What each memory tool does, as the prompt explains it."""
 EXAMPLES = {
     "prune": '{"turns": [2, 3], "summary": "..."}',
     "write": '{"key": "...", "text": "..."}',
     "recall": '{"key": "..."}',
 }
-"""How it is called."""
+"""An example call of each."""
 
 
 class Memory(Context):
-    """All turns but those that the policy prunes, and notes of its own."""
+    """Memory as action: all turns except those that the policy prunes, and its notes."""
 
     name: str = "memory"
     offers: Annotated[tuple[Name, ...], Field(min_length=1)] = ("prune", "write", "recall")
-    """The memory tools; each takes room in the prompt."""
+    """The memory tools that the policy may call; each takes room in the prompt."""
     instructions: str | None = None
-    """Put below the system prompt instead of a text that names the tools; "" for a model that
-    knows them."""
+    """Text after the system prompt, instead of the default, which explains the tools; "" for a
+    model that knows them."""
 
     @property
     def rules(self) -> str:
-        """What stands below the system prompt."""
+        """The text after the system prompt."""
         if self.instructions is not None:
             return self.instructions
         name = self.offers[0]
@@ -70,7 +70,7 @@ class Memory(Context):
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """Those of ``offers``."""
+        """The tools named in ``offers``."""
         return [_TOOLS[name] for name in self.offers]
 
     def messages(self, system: str, turns: Sequence[Turn], observation: str) -> list[Message]:
@@ -85,7 +85,7 @@ class Memory(Context):
         return chat(head, numbered, f"[{len(turns) + 1}] {observation}")
 
     def answer(self, turns: Sequence[Turn], observation: str, action: str) -> Edit | None:  # noqa: ARG002
-        """Do the memory calls of an action, or say what is wrong with them; None if it has none."""
+        """Execute the memory calls of an action, or explain the error; None if it has none."""
         past = self._past(turns)
         past.shown()
         return self._edit(past, action)
@@ -113,12 +113,12 @@ class Memory(Context):
 
 
 class _Past:
-    """What became of the turns so far."""
+    """The state that follows from the turns so far."""
 
     def __init__(self) -> None:
         self.turns = 0
         self.current = 0
-        """The turn that shows the environment's last word."""
+        """The turn with the latest observation of the environment."""
         self.pruned: set[int] = set()
         self.notes: dict[str, str] = {}
         self.edited = False
@@ -163,5 +163,5 @@ _TOOLS = {one.name: one for one in tools_of(_Past())}
 
 @lru_cache
 def _meant(names: tuple[Name, ...]) -> re.Pattern[str]:
-    """A call of ours, though it cannot be read."""
+    """Matches a malformed call of a memory tool."""
     return re.compile(rf'(?:"name"\s*:\s*"|<function=)(?:{"|".join(names)})\b')

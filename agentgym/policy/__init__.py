@@ -1,7 +1,7 @@
 """Policies: from a prompt to an action.
 
-A policy with a ``renderer`` speaks token ids and returns the logprobs it sampled them with; one
-without (scripted, random, a chat endpoint) speaks text and can be evaluated but not trained.
+A policy with a ``renderer`` takes and returns token ids, with the logprobs of sampling. One without
+(scripted, random, a chat endpoint) takes and returns text; it can be evaluated but not trained.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from agentgym.trajectory import Usage
 
 
 class Sampling(BaseModel):
-    """How tokens are drawn."""
+    """How a policy samples tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     temperature: Annotated[float, Field(ge=0)] = 1.0
-    """0 is greedy. Logprobs are those of the tempered distribution, which is what was sampled."""
+    """0 is greedy. Logprobs are those after temperature: of the distribution sampled from."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Keep the most likely tokens up to this probability mass. Train with 1."""
+    """Sample from the most likely tokens up to this probability mass. Training needs 1."""
     top_k: Annotated[int, Field(ge=0)] = 0
-    """Keep this many most likely tokens; 0 keeps all. Train with 0."""
+    """Sample from this many most likely tokens; 0: from all. Training needs 0."""
     max_tokens: Annotated[int, Field(ge=1)] = 64
     """Longest action, in tokens."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a policy is asked."""
+    """A request to a policy."""
 
     session: str
-    """The open session that asks; its prompts usually extend each other."""
+    """The open session that sends it; prompts of a session usually extend each other."""
     episode: str
     """The trajectory's id, the same in every run with the same seed."""
     step: int
-    """The decision's place in it, from 0."""
+    """The number of the step in the episode, from 0."""
     seed: int
-    """Seeds this one completion."""
+    """Seeds this completion."""
     messages: Sequence[Message]
     ids: Sequence[int]
     """The rendered messages; empty for policies without a renderer."""
     tools: Sequence[Tool]
-    """What the environment offers; part of ``ids`` already."""
+    """Tools of the environment; ``ids`` already contain their schemas."""
     env: TextEnv = field(repr=False)
-    """For scripted policies, which may look at the state; a model is given ``messages`` only."""
+    """For scripted policies, which may read the state; a model sees only ``messages``."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """What a policy answered. Token lists are empty for policies that speak text."""
+    """The response of a policy. Token lists are empty for policies without a renderer."""
 
     text: str
     ids: Sequence[int] = ()
@@ -70,29 +70,29 @@ class Completion:
     weight_versions: Sequence[int] = ()
     """Version of the weights that sampled each id, shape as ``ids``."""
     usage: Usage | None = None
-    """What a metered endpoint counted."""
+    """Tokens and cost, as the endpoint counted them."""
 
 
 class Policy(Protocol):
-    """Anything that answers prompts."""
+    """Anything that completes prompts."""
 
     @property
     def renderer(self) -> Renderer | None:
-        """How messages become ids; None for policies that speak text."""
+        """Turns messages into ids; None for policies that take text."""
         ...
 
     @property
     def max_context(self) -> int | None:
-        """Longest prompt plus completion, in tokens; None when there is no limit to obey."""
+        """Longest prompt plus completion, in tokens; None: no limit."""
         ...
 
     def session(self, name: str) -> AbstractAsyncContextManager[None]:
-        """Held open by one that plays episodes, one after the other, while it may still ask.
+        """A session, held open by a worker that plays episodes one after the other.
 
-        A policy keeps caches by session, and one that batches knows for whom it may wait.
+        A policy keeps its caches by session, and a policy that batches waits for open sessions.
         """
         ...
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Completion:
-        """Answer a prompt."""
+        """Complete a prompt."""
         ...

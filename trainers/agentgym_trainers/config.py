@@ -34,18 +34,18 @@ class Table(BaseModel):
 
 
 class EnvConfig(Table):
-    """Where the agent acts."""
+    """The environment."""
 
     id: str = "agentgym/WebShop-v0"
-    """As `agentgym list` shows it."""
+    """The environment's id, as `agentgym list` shows it."""
     kwargs: dict[str, Any] = {}
-    """Arguments of the environment, e.g. level = "easy"."""
+    """Arguments of the environment's constructor, e.g. level = "easy"."""
     train_split: str = "train"
-    """Tasks to train on."""
+    """The split of the training tasks."""
     test_split: str = "test"
-    """Held-out tasks to evaluate on."""
+    """The split of the held-out tasks for evaluation."""
     tasks: Path | None = None
-    """Train on these alone: a file of task ids, a line each; `agentgym select` writes one."""
+    """Train only on the tasks in this file: one task id per line; `agentgym select` writes it."""
 
 
 class LoRA(Table):
@@ -54,115 +54,116 @@ class LoRA(Table):
     rank: Annotated[int, Field(ge=1)] = 16
     """Rows of A and columns of B."""
     alpha: Annotated[int, Field(ge=1)] = 32
-    """The adapters' output is scaled by alpha / rank."""
+    """The output of an adapter is multiplied by alpha / rank."""
     targets: list[str] | Literal["all-linear"] = "all-linear"
-    """The modules that get one, e.g. ["q_proj", "v_proj"]; all-linear leaves the head alone."""
+    """Modules that get an adapter, e.g. ["q_proj", "v_proj"]; all-linear: all but the head."""
 
 
 class ModelConfig(Table):
     """The language model."""
 
     path: str = "tiny"
-    """A local Hugging Face folder; "tiny" makes a small model whose tokenizer is fitted to the
-    demonstrations, "smollm2" is SmolLM2-135M-Instruct from the package index; nothing is fetched
-    from a model hub."""
+    """A local Hugging Face folder; "tiny" creates a small model and fits a tokenizer to the
+    demonstrations; "smollm2" is SmolLM2-135M-Instruct from the package index. Nothing is
+    downloaded from a model hub."""
     device: str = "cpu"
-    """Where it is trained: cpu, cuda, cuda:1, ..."""
+    """Device for training: cpu, cuda, cuda:1, ..."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of weights that are not trained; bfloat16 halves the memory of a model under [model.lora]."""
+    """Data type of frozen weights; with [model.lora], bfloat16 halves the model's memory."""
     lora: LoRA | None = None
-    """Train low-rank adapters: a table [model.lora], which may be empty."""
+    """Train low-rank adapters if there is a table [model.lora], which may be empty."""
     vocabulary: Positive = 1024
-    """Tokens of the tiny model's tokenizer, at most."""
+    """Largest vocabulary of the tiny model's tokenizer, in tokens."""
     width: Positive = 128
     """Hidden size of the tiny model."""
     layers: Positive = 2
-    """Layers of the tiny model."""
+    """Number of layers of the tiny model."""
     context: Positive = 2048
-    """Longest sequence of the tiny model, in tokens."""
+    """Context length of the tiny model, in tokens."""
 
 
 class WarmStartConfig(Table):
-    """Imitation before reinforcement."""
+    """Supervised training on demonstrations before RL."""
 
     demonstrations: Annotated[int, Field(ge=0)] = 0
-    """Episodes of the environment's expert to imitate; 0 starts from the model as it is."""
+    """Episodes of the environment's expert to imitate; 0: no imitation."""
     noise: Share = 0.0
-    """Probability that a demonstrated action is random instead, and imitated all the same."""
+    """Probability that the demonstrator acts randomly; random actions are imitated too."""
     env_kwargs: dict[str, Any] = {}
-    """Arguments of the demonstrating environment, over [env.kwargs]."""
+    """Arguments of the environment for demonstrations; they override [env.kwargs]."""
     trajectories: list[Path] = []
-    """Trajectory files (JSONL) to imitate, beside or instead of the expert's."""
+    """Trajectory files (JSONL) to imitate, besides or instead of the expert's episodes."""
     epochs: Positive = 4
-    """Passes over the demonstrations."""
+    """Epochs over the demonstrations."""
     batch_tokens: Positive = 8192
-    """Tokens of one update."""
+    """Tokens in one update."""
     lr: Annotated[float, Field(gt=0)] = 2e-3
     """Peak learning rate; a short linear warm-up, then cosine decay to a tenth."""
 
 
 class TemplateConfig(Table):
-    """How messages become prompts."""
+    """How the chat template turns messages into prompts."""
 
     on_rewrite: OnRewrite = "fork"
-    """When the chat template writes the past otherwise than before: fork (render the prompt anew,
-    a new segment), keep (append to what stands there) or error."""
+    """If the chat template rewrites earlier messages: fork (render the prompt again and begin a new
+    segment), keep (keep the earlier tokens and append the new messages) or error."""
     chat_template_kwargs: dict[str, Any] = {}
-    """Variables of the template, e.g. enable_thinking = false."""
+    """Extra variables for the template, e.g. enable_thinking = false."""
 
 
 class PolicyConfig(Table):
-    """What samples the actions."""
+    """The engine that samples actions."""
 
     engine: Literal["local", "vllm", "vllm-in-process"] = "local"
-    """local: transformers, on the trained model itself. vllm: servers. vllm-in-process: vLLM on
-    the GPU that trains, which gives it the memory during an update."""
+    """local: transformers, with the weights that are trained. vllm: vLLM servers. vllm-in-process:
+    vLLM inside the trainer, on the same GPU; it frees its memory during an update."""
     weights: Literal["folder", "adapter", "nccl", "ipc"] = "folder"
-    """How new weights get to vLLM. folder: all of them, through memory that both sides see, on
-    every build. adapter: those of [model.lora] alone. nccl: between GPUs. ipc: on one GPU."""
+    """How the trainer sends new weights to vLLM. folder: all weights, as files in shared memory;
+    works on every build. adapter: only those of [model.lora]. nccl: all, to another GPU. ipc: all,
+    on the same GPU."""
     in_flight: InFlight = "keep"
-    """Unfinished completions at an update: wait (finish first), keep (freeze, then go on) or abort
-    (give back, ask for the rest)."""
+    """Unfinished completions at a weight update: wait (finish them first), keep (pause them, then
+    continue with the new weights) or abort (return what is sampled, then request the rest)."""
     template: TemplateConfig = TemplateConfig()
     vllm: EngineConfig = EngineConfig()
-    """The servers, or the engine in process."""
+    """Settings of the vLLM servers, or of vLLM in process."""
 
 
 class OptimizerConfig(Table):
     """AdamW."""
 
     lr: Annotated[float, Field(gt=0)] = 3e-4
-    """Learning rate of reinforcement."""
+    """Learning rate."""
     schedule: Literal["constant", "linear"] = "linear"
-    """linear decays to zero over the run."""
+    """constant, or linear: decays to zero over the run."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
-    """Training steps of linear warm-up."""
+    """Length of the linear warm-up, in training steps."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Decoupled weight decay."""
     betas: tuple[Decay, Decay] = (0.9, 0.95)
-    """Decay of the moment estimates."""
+    """Decay rates of the moment estimates."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """The gradient is scaled down to this norm."""
     minibatches: Positive = 1
-    """Updates from one batch of trajectories, per epoch."""
+    """Updates per epoch over one batch of trajectories."""
     epochs: Positive = 1
-    """Passes over one batch of trajectories."""
+    """Epochs over one batch of trajectories."""
     micro_tokens: Positive = 8192
-    """Padded tokens of one forward pass; changes memory and speed, not the update."""
+    """Padded tokens in one forward pass; affects memory and speed, not the update."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the matrix products (autocast); weights, moments and logprobs are always float32."""
+    """Of matrix products (autocast); trained weights, moments and logprobs are always float32."""
     checkpointing: bool = False
-    """Keep no activations inside a layer and compute them again in the backward pass: a third
-    more computation, much less memory, the same update."""
+    """Gradient checkpointing: recompute activations in the backward pass. A third more
+    computation, much less memory, the same update."""
 
 
 class CriticConfig(Table):
-    """How the critic learns."""
+    """How the critic is trained."""
 
     lr: Annotated[float, Field(gt=0)] = 1e-3
-    """Its learning rate."""
+    """Learning rate of the critic."""
     epochs: Annotated[int, Field(ge=1)] = 2
-    """Passes over the batch of a training step."""
+    """Epochs of the critic over one batch of trajectories."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """The gradient is scaled down to this norm."""
 
@@ -171,55 +172,55 @@ class EvaluationConfig(Table):
     """Success on held-out tasks."""
 
     every: Annotated[int, Field(ge=0)] = 0
-    """Training steps between evaluations; 0: before and after only."""
+    """Training steps between evaluations; 0: evaluate only before and after training."""
     tasks: Positive = 128
-    """Held-out tasks, the first of the split."""
+    """Number of held-out tasks; the first of the test split."""
     samples: Positive = 1
-    """Sampled episodes of each task; more give pass@k."""
+    """Sampled episodes per task; more than one gives pass@k."""
     sampling: Sampling | None = None
-    """How sampled episodes are drawn, by default as in training; greedy ones come besides."""
+    """Sampling settings, by default those of training; greedy episodes are always played too."""
 
 
 class CheckpointConfig(Table):
-    """What a killed run goes on from."""
+    """Checkpoints, from which a run resumes."""
 
     every: Positive = 10
     """Training steps between checkpoints."""
     keep: Annotated[int, Field(ge=2)] = 2
-    """Newest checkpoints to keep; two, so that a damaged one has a predecessor."""
+    """Number of newest checkpoints to keep; at least two, in case one is damaged."""
 
 
 class TrainConfig(Table):
     """A training run."""
 
     run_dir: Path = Path("runs/train")
-    """Everything the run leaves; a run that finds its own checkpoints here goes on."""
+    """The folder for everything a run writes; a run resumes from the checkpoints in it."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Same seed, config, machine and number of threads: same run."""
+    """The same seed, config, machine and number of threads give the same run."""
     steps: Annotated[int, Field(ge=0)] = 100
-    """Training steps."""
+    """Number of training steps."""
     sampled_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Stop after the step in which the policy has sampled this many tokens for training."""
+    """Stop after the training step in which this many tokens have been sampled in all."""
     env: EnvConfig = EnvConfig()
     model: ModelConfig = ModelConfig()
     warm_start: WarmStartConfig = WarmStartConfig()
     rollouts: SerializeAsAny[Rollouts] = Independent()
-    """How the trajectories of a group come about."""
+    """How the trajectories of a group are made."""
     context: SerializeAsAny[Context] = FullHistory()
-    """What the model sees of the past."""
+    """Which past turns the policy sees."""
     credit: SerializeAsAny[Credit]
-    """Who gets how much of the praise; credit.name chooses one of those below, and so it is with
-    rollouts, context and objective."""
+    """The advantage of each step or token. credit.name selects one of the parts below; rollouts,
+    context and objective work the same way."""
     objective: SerializeAsAny[Objective] = PPOClip()
     """The loss, given advantages."""
     shaping: tuple[SerializeAsAny[Shaping], ...] = ()
-    """Changes of the rewards before credit is given, in order: tables [[shaping]]."""
+    """Changes of the rewards before advantages are computed, in order: tables [[shaping]]."""
     critic: CriticConfig = CriticConfig()
-    """The value function; only of credit that needs one."""
+    """The value function, for credit that needs one."""
     replay: SuccessReplay | None = None
-    """Bring former successes into groups that failed: a table [replay], which may be empty."""
+    """Add earlier successes to groups that failed, if there is a table [replay] (may be empty)."""
     correction: Correction = Correction()
-    """What is done about the difference between sampling and trained policy."""
+    """Correction of the difference between the policy that sampled and the one that is trained."""
     policy: PolicyConfig = PolicyConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

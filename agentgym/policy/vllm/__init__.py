@@ -1,12 +1,12 @@
 """vLLM as the policy engine.
 
-engine.py      what a policy and a weight update need of vLLM
+engine.py      the interface that a policy and a weight update use
 policy.py      one or many engines as a policy
-tokens.py      what is asked and answered: tokens in, tokens out
-server.py      an engine over HTTP: what it can do, its controls
-process.py     a server that is ours: started, watched, restarted, stopped
-in_process.py  an engine without a server, which can lend its GPU memory
-watchdog.py    the process beside that engine, so that it never outlives us
+tokens.py      requests and responses: tokens in, tokens out
+server.py      an engine over HTTP: its capabilities and controls
+process.py     starts, watches, restarts and stops a server
+in_process.py  an engine without a server, which can free its GPU memory
+watchdog.py    a process that ends that engine when the trainer dies
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 InFlight = Literal["wait", "keep", "abort"]
-"""What becomes of unfinished completions when the weights change: ``wait`` finishes them first,
-``keep`` freezes them and goes on with the new weights, ``abort`` gives back what there is, and the
-policy asks for the rest. With ``keep`` and ``abort`` a completion may span two versions."""
+"""What happens to unfinished completions when the weights change: ``wait`` finishes them first,
+``keep`` pauses them and continues with the new weights, ``abort`` returns what is sampled, and the
+policy requests the rest. With ``keep`` and ``abort`` a completion may span two versions."""
 
 
 class EngineConfig(BaseModel):
-    """How vLLM runs and how it is asked."""
+    """How vLLM runs and how the policy sends it requests."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     urls: list[str] = []
-    """Servers that run already, e.g. http://127.0.0.1:8000; none: one is started and stopped."""
+    """Running servers, e.g. http://127.0.0.1:8000; empty: the run starts and stops one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of a server we start; float32 agrees with a float32 trainer to 1e-4."""
+    """Data type of a server the run starts; float32 agrees with a float32 trainer to 1e-4."""
     max_model_len: Annotated[int, Field(ge=1)] | None = None
-    """Longest prompt plus completion, in tokens; default: the model's own limit."""
+    """Longest prompt plus completion, in tokens; default: the limit of the model."""
     max_num_seqs: Annotated[int, Field(ge=1)] = 64
-    """Completions in the making at once, on each server."""
+    """Concurrent completions on each server."""
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Share of the GPU's memory for weights and KV cache; 0.4 leaves room for a trainer on it."""
+    """Share of GPU memory for weights and KV cache; 0.4 leaves room for a trainer on it."""
     sleep: bool = True
-    """Give the GPU's memory to the trainer during an update (in-process engine)."""
+    """Free the GPU memory for the trainer during an update (vllm-in-process)."""
     cpu_cache: Annotated[int, Field(ge=1)] = 4
-    """GiB of KV cache on the CPU build."""
+    """Size of the KV cache on the CPU build, in GiB."""
     eager: bool = True
-    """False compiles the model and captures CUDA graphs: a slow start, then faster steps."""
+    """False compiles the model and captures CUDA graphs: slower start, faster steps."""
     arguments: list[str] = []
-    """Further arguments of the server, as its --help names them."""
+    """More arguments for the server, as in `vllm serve --help`."""
     variables: dict[str, str] = {}
-    """Further environment variables of the server, e.g. CUDA_VISIBLE_DEVICES."""
+    """More environment variables for the server, e.g. CUDA_VISIBLE_DEVICES."""
     entropy_top: Annotated[int, Field(ge=0, le=19)] = 0
-    """Most likely tokens from which entropies are estimated; 0: none are recorded."""
+    """Number of most likely tokens to estimate entropies from; 0: record no entropies."""
     start_timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds from starting a server until it must be healthy."""
+    """Seconds within which a started server must be healthy."""
     request_timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds that a server may be silent about one request."""
+    """Seconds that a server may take without any answer to a request."""
     update_timeout: Annotated[float, Field(gt=0)] = 300.0
-    """Seconds for each step of a weight update."""
+    """Timeout of each step of a weight update, in seconds."""
     restarts: Annotated[int, Field(ge=0)] = 5
-    """How often a server of ours may die in a run before the run stops."""
+    """How often a server that the run started may die before the run stops."""

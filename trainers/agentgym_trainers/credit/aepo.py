@@ -3,13 +3,13 @@
     A'_t = A * max(0, 1 + a * z_t),     z_t = (H_t - mean(H)) / std(H)
 
 A is GRPO's advantage of the episode, H_t the policy's entropy at a sampled token, mean and std are
-over all sampled tokens of the batch. Tokens at which the policy wavered get more of the praise and
-of the blame, for there another choice was likely.
+over all sampled tokens of the batch. Tokens at which the policy was uncertain get larger
+advantages of either sign, because another choice was likely there.
 
 Where the published code differs: its statistics are over a micro-batch, so that the result depends
-on how the batch is cut; it lets a low entropy (z < -1/a) turn the sign of an advantage around; and
-its settings never compute the entropy, so that the term is idle. Its entropy is the policy's during
-the update, here it is that of sampling, the same before the first update.
+on how the batch is cut; it lets a low entropy (z < -1/a) change the sign of an advantage; and its
+settings never compute the entropy, so that the term has no effect. Its entropy is the policy's
+during the update, here it is that of sampling, the same before the first update.
 """
 
 from collections.abc import Hashable, Sequence
@@ -70,16 +70,16 @@ def aepo(
 
 
 class AEPO(Credit):
-    """GRPO whose advantages count more at tokens where the policy wavered."""
+    """GRPO with larger advantages at tokens where the policy was uncertain."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"entropies"})
     name: str = "aepo"
     entropy_weight: Annotated[float, Field(ge=0)] = 0.2
     """a: by how much one standard deviation of entropy raises the advantage."""
     normalise: Normalise = "mean_std"
-    """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
+    """mean_std divides by the group's standard deviation; mean only centres."""
     statistics: Statistics = "trajectories"
-    """What counts in a group's mean: each episode once, or each of its steps."""
+    """trajectories: each episode counts once in the group's mean; steps: each step counts."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`aepo`."""

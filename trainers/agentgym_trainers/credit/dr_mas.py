@@ -72,17 +72,17 @@ def dr_mas(
 
 
 class DrMAS(Credit):
-    """GRPO for several agents, each against its own steps."""
+    """GRPO for several agents: each agent is normalised over its own steps."""
 
     name: str = "dr_mas"
     normalise: Normalise = "mean_std"
-    """``mean_std`` divides by the deviation of the agent in the group, ``mean`` only centres."""
+    """mean_std divides by the agent's standard deviation in the group; mean only centres."""
     statistics: Statistics = "steps"
-    """What counts in an agent's mean: each of its steps, or each episode once."""
+    """steps: each step counts in the agent's mean; trajectories: each episode counts once."""
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
     """Subtracted from the score of a step whose action was invalid."""
     raw_singletons: bool = False
-    """Whether the only step of an agent in a group keeps its score, as published, in place of 0."""
+    """Advantage of the only step of an agent in a group: its score (as published) instead of 0."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`dr_mas`."""

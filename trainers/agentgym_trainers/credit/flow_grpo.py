@@ -2,10 +2,10 @@
 
     A_{i,t} = (R_i - mean(R)) / (std(R) + 1e-6)      for every turn t of trajectory i
 
-The verdict on the outcome is broadcast to all turns of AgentFlow's planner, and each turn, with
-the memory it was shown, is a prompt and a response of its own. So the advantage is GRPO's; what
-makes the method is that broadcast, a context that is rebuilt every turn, and the environment's
-other modules (executor, verifier, generator) being no part of what is trained.
+Every turn of AgentFlow's planner gets the reward of the final outcome, and each turn, with the
+memory it was shown, is a separate prompt and response. So the advantage is GRPO's; the method
+is that broadcast, a context that is rebuilt every turn, and an environment whose other modules
+(executor, verifier, generator) are not trained.
 
 In the paper mean and std are over the group's trajectories. The published code takes them over
 turns, so that long trajectories weigh more: ``statistics = "steps"``. (It also rounds rewards to
@@ -46,11 +46,11 @@ def flow_grpo(
 
 
 class FlowGRPO(Credit):
-    """The outcome of an episode, against its group's, broadcast to every turn."""
+    """GRPO's advantage of the episode, given to every turn."""
 
     name: str = "flow_grpo"
     statistics: Statistics = "trajectories"
-    """What counts in a group's mean: each episode once, or each of its turns."""
+    """trajectories: each episode counts once in the group's mean; steps: each turn counts."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`flow_grpo`."""

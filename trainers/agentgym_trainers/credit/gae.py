@@ -3,11 +3,11 @@
     delta_t = r_t + gamma * V_{t+1} - V_t                  V = 0 after the end of an episode
     A_t     = delta_t + gamma * lambda * A_{t+1}                                          (eq. 16)
 
-A critic's values stand in for further samples: lambda trades its bias against the variance of the
-returns. The critic is trained towards A_t + V_t, with A before whitening.
+The critic's values replace more samples: lambda trades the critic's bias against the variance of
+the returns. The critic's target is A_t + V_t, with A before whitening.
 
 At the token level t counts the sampled tokens of an episode, and a step's reward arrives with its
-last one; what the environment said between two steps is passed over as if it were not there. At
+last one; tokens of the environment between two steps are skipped. At
 the turn level t counts the steps and V_t is the value before the first token of a step, so that
 gamma and lambda do not depend on how much the agent says.
 """
@@ -147,11 +147,11 @@ class Estimation(ActorCritic, ABC):
     """The hyper-parameters of both forms."""
 
     gamma: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Discount from one place to the next: of sampled tokens, or of steps."""
+    """Discount per sampled token (gae) or per step (turn_gae)."""
     lam: Annotated[float, Field(ge=0, le=1)] = 0.95
-    """Lambda: 0 trusts the critic's next value, 1 the rewards that followed."""
+    """Lambda: 0 uses the critic's next value, 1 the observed rewards."""
     whiten: bool = True
-    """Whether the advantages of a batch are brought to mean 0 and deviation 1."""
+    """Normalise the advantages of a batch to mean 0 and standard deviation 1."""
 
 
 class GAE(Estimation):

@@ -117,22 +117,22 @@ def gigpo(
 
 
 class GiGPO(Credit):
-    """Group-in-group policy optimisation: GRPO plus a comparison at states that recur."""
+    """Group-in-group policy optimisation: GRPO plus a comparison of steps in the same state."""
 
     name: str = "gigpo"
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.95
     """Discount of the step returns."""
     step_weight: Annotated[float, Field(ge=0)] = 1.0
-    """Weight of the step level against the episode level."""
+    """Weight of the step-level advantage; the episode level has weight 1."""
     normalise: Normalise = "mean_std"
-    """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
+    """mean_std divides by the group's standard deviation; mean only centres."""
     statistics: Statistics = "steps"
-    """What counts in an episode group's mean: each of its steps, or each episode once. With a
-    penalty, ``steps`` is the safe one: penalised scores enter the deviation that divides them."""
+    """steps: each step counts in the group's mean; trajectories: each episode counts once. With a
+    penalty, steps is safer: penalised scores are part of the deviation that divides them."""
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
     """Subtracted from score and return of a step whose action was invalid."""
     similarity: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """None compares states exactly; else texts at least this alike are the same state."""
+    """None: states must be equal; else texts with at least this similarity are the same state."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`gigpo`."""

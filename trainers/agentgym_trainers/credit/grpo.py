@@ -61,13 +61,13 @@ def grpo(
 
 
 class GRPO(Credit):
-    """Group relative policy optimisation: the return of an episode against its group's."""
+    """Group relative policy optimisation: the return of an episode relative to its group."""
 
     name: str = "grpo"
     normalise: Normalise = "mean_std"
-    """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
+    """mean_std divides by the group's standard deviation; mean only centres."""
     statistics: Statistics = "trajectories"
-    """What counts in a group's mean: each episode once, or each of its steps."""
+    """trajectories: each episode counts once in the group's mean; steps: each step counts."""
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.0
     """Subtracted from the score of a step whose action was invalid."""
 

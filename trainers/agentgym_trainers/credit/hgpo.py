@@ -128,23 +128,23 @@ def hgpo(
 
 
 class HGPO(Credit):
-    """Hierarchy of groups: states that recur, compared by ever more of their history."""
+    """Hierarchy of groups: compares steps in the same state with ever longer shared histories."""
 
     name: str = "hgpo"
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.95
     """Discount of the step returns."""
     history: Annotated[int, Field(ge=0)] = 2
-    """How many states before the current one are compared at most: as many as the context shows."""
+    """Largest number of earlier states to compare; as many as the context shows."""
     alpha: Annotated[float, Field(ge=0, le=100)] = 1.0
-    """How much more a longer shared history weighs; 0 weighs all levels the same."""
+    """How much more a longer shared history weighs; 0: all levels weigh the same."""
     base: bool = False
-    """Whether the episode's advantage is a level, the lowest."""
+    """Add the episode's advantage as the lowest level."""
     normalise: Normalise = "mean_std"
-    """``mean_std`` divides by the group's standard deviation, ``mean`` only centres."""
+    """mean_std divides by the group's standard deviation; mean only centres."""
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
     """Subtracted from the return of a step whose action was invalid."""
     published: bool = False
-    """Drop zeros and number the levels as the published code does, to compare numbers."""
+    """Drop zeros and number the levels as the published code does, to reproduce its numbers."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`hgpo`."""

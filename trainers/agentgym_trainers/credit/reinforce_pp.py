@@ -61,7 +61,7 @@ def reinforce_pp_baseline(
     reward: ArrayLike,
     tokens: ArrayLike,
 ) -> Floats:
-    """Returns less their group's mean, whitened over all sampled tokens.
+    """Returns minus their group's mean, whitened over all sampled tokens.
 
     >>> reinforce_pp_baseline("gg", "ab", [1.0, 0.0], [2, 2]).round(3).tolist()
     [0.866, -0.866]
@@ -80,7 +80,7 @@ def reinforce_pp_baseline(
 
 
 class ReinforcePP(Credit):
-    """REINFORCE++: what follows a token, against the batch."""
+    """REINFORCE++: the return from each token on, whitened over the batch."""
 
     name: str = "reinforce_pp"
     gamma: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -94,7 +94,7 @@ class ReinforcePP(Credit):
 
 
 class ReinforcePPBaseline(Credit):
-    """REINFORCE++-baseline: an episode's return less its group's mean, against the batch."""
+    """REINFORCE++-baseline: the return minus the group's mean, whitened over the batch."""
 
     name: str = "reinforce_pp_baseline"
 

@@ -2,8 +2,8 @@
 
     A = R(sampled episode) - R(greedy episode from the same initial state)
 
-One more episode per group, played with the likeliest tokens, says what the policy earns there
-anyway. It does not depend on what was sampled, so the gradient is unbiased.
+The return of one more episode per group, played greedily, is the baseline. It does not depend on
+what was sampled, so the gradient is unbiased.
 """
 
 from collections.abc import Hashable, Sequence
@@ -68,7 +68,7 @@ class ReMax(Credit):
     needs: ClassVar[frozenset[Need]] = frozenset({"greedy"})
     name: str = "remax"
     to_go: bool = False
-    """Take only the rewards from the step on, in place of the episode's."""
+    """Use the rewards from the step on instead of the whole episode's return."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`remax`."""

@@ -7,8 +7,8 @@
         r = p_new / p_old   elsewhere
 
 The clipped surrogate of PPO drops the gradient of tokens beyond its bounds, which are mostly those
-that were improbable. Here they keep a bounded one: praised ones (beta2) keep entropy up, blamed
-ones (beta1) let it fall, and the two coefficients balance it. Members of the family:
+that were improbable. Here they keep a bounded one: tokens with A > 0 (beta2) raise the
+entropy, tokens with A < 0 (beta1) lower it, and the two coefficients balance it. Special cases:
 
     beta1 = beta2 = 0       the gradient of PPO's clip
     beta1 = beta2 = 1       GPPO (Su et al. 2025, "Klear-Reasoner", 2508.07629), with dual_clip 3
@@ -76,14 +76,14 @@ class CEGPPO(Objective):
     clip_low: Annotated[float, Field(ge=0, le=1)] = 0.2
     """The lower bound of the ratio is 1 - clip_low."""
     clip_high: Annotated[float, Field(ge=0)] = 0.2
-    """... and the upper one 1 + clip_high."""
+    """The upper bound of the ratio is 1 + clip_high."""
     beta1: Annotated[float, Field(ge=0)] = 0.75
-    """Share of the gradient that blamed tokens keep below the lower bound (0.5 for the authors'
+    """Share of the gradient that tokens with A < 0 keep below the lower bound (0.5 for the authors'
     1.5B model, 0.75 for 7B)."""
     beta2: Annotated[float, Field(ge=0)] = 1.0
-    """Share of the gradient that praised tokens keep above the upper bound."""
+    """Share of the gradient that tokens with A > 0 keep above the upper bound."""
     dual_clip: Annotated[float, Field(gt=1)] | None = 10.0
-    """Bound on the loss of a token with negative advantage, in multiples of it; None: no bound."""
+    """Where A < 0, the loss is at most dual_clip * abs(A); None: no bound."""
 
     def surrogate(
         self, new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor

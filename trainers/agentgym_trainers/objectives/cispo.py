@@ -2,8 +2,8 @@
 
     l = -A sg(clip(r, 1 - low, 1 + high)) ln p_new,  r = p_new / p_old,  sg = stop-gradient
 
-PPO drops the gradient of a token that left the bounds, and so of the rare words at which a line of
-thought turns. Here only the weight of the token is bounded: every token keeps a gradient.
+PPO drops the gradient of a token outside the bounds, and so of rare words at which reasoning
+changes direction. Here only the weight of the token is bounded: every token keeps a gradient.
 
 The paper sets no lower bound and tunes the upper one. Published numbers follow three conventions:
 ours is the paper's and verl's, a cap of 1 + clip_high; TRL gives the cap itself, so its 5.0 is
@@ -55,9 +55,9 @@ class CISPO(Objective):
 
     name: str = "cispo"
     clip_low: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """A token's weight is at least 1 - clip_low; 1 is no lower bound, as in the paper."""
+    """The weight of a token is at least 1 - clip_low; 1: no lower bound, as in the paper."""
     clip_high: Annotated[float, Field(ge=0)] = 0.2
-    """... and at most 1 + clip_high; the paper's number is not published, 0.2 is verl's example."""
+    """The weight is at most 1 + clip_high; the paper gives no number, 0.2 is verl's example."""
 
     def surrogate(
         self, new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor

@@ -1,4 +1,4 @@
-"""The policy that sampled is not quite the policy that is trained: measure it, correct for it.
+"""The mismatch between the policy that sampled and the one that is trained, and its correction.
 
 An engine gives a sampled token another logprob than the trainer does with the same weights (other
 kernels, other precision), or sampled it with older weights. With d = ln p_old - ln p_sampled, where
@@ -35,14 +35,14 @@ Reduction = Literal["sum", "mean", "amax"]
 
 
 class Rejection(BaseModel):
-    """A bound on the divergence of the two policies; beyond it there is no loss."""
+    """A bound on the divergence of the two policies; tokens beyond it have no loss."""
 
     model_config = SETTINGS
 
     estimator: KLForm = "k3"
     """k1 = -d, abs = |d|, k2 = d^2 / 2, k3 = exp(d) - 1 - d: all of KL(sampling, training)."""
     over: Literal["token", "sum", "mean", "max"] = "token"
-    """What is compared: each token's own value, or its sum, mean or maximum over a trajectory,
+    """The value that is compared: each token's own, or the sum, mean or maximum over a trajectory,
     which is then kept or rejected as a whole."""
     low: float | None = None
     """Lower bound in nats, for k1, the only one with a sign: -ln of the largest ratio w."""
@@ -68,26 +68,27 @@ class Rejection(BaseModel):
 
 
 class Correction(BaseModel):
-    """What is done about the difference between sampling and training policy."""
+    """The correction of the difference between the sampling and the trained policy."""
 
     model_config = SETTINGS
 
     old: Literal["sampled", "recomputed"] = "sampled"
-    """What the surrogate's ratio is taken against: the logprobs of sampling themselves, or those
-    that the trainer computes in one more forward pass before the first update."""
+    """The old logprobs in the surrogate's ratio: sampled, as the sampler reported them, or
+    recomputed by the trainer in one more forward pass before the first update."""
     weights: Literal["none", "truncated", "masked"] = "none"
-    """Importance weights of the losses; they need old = "recomputed"."""
+    """Importance weights that multiply the losses; they need old = "recomputed"."""
     level: Literal["token", "sequence"] = "token"
-    """Whether a weight is of one token or of all sampled tokens of a trajectory."""
+    """token: one weight per token; sequence: one for all sampled tokens of a trajectory."""
     low: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The smallest weight."""
+    """The smallest weight. truncated: smaller ones are raised to it; masked: their tokens have no
+    loss."""
     high: Annotated[float, Field(ge=1)] = 2.0
-    """The largest weight; beyond it, it is cut (truncated) or its tokens have no loss (masked)."""
+    """The largest weight. truncated: larger ones are cut; masked: those tokens have no loss."""
     reject: tuple[Rejection, ...] = ()
-    """Bounds on the divergence; a token has a loss only if it is within all of them."""
+    """Bounds on the divergence; a token has a loss only within all of them."""
 
     @model_validator(mode="after")
-    def _counts_the_difference_once(self) -> Self:
+    def _difference_counts_once(self) -> Self:
         if self.old == "sampled" and self.weights != "none":
             raise ValueError(
                 "with old = 'sampled' the ratio of the surrogate is p_new / p_sampled and contains "

@@ -34,20 +34,20 @@ class LLDS(BaseModel):
     model_config = SETTINGS
 
     coef: Annotated[float, Field(ge=0)] = 0.2
-    """Its weight."""
+    """Weight of the penalty."""
     gate: Gate = "action"
-    """What must have become less likely as a whole: the token alone, its action, or all actions of
-    its row (the paper's first version). The paper's order, from worst to best: token, response,
-    action."""
+    """The penalty applies if this became less likely as a whole: token, the token's action, or
+    response: all actions of its row (the paper's first version). The paper ranks them, from worst
+    to best: token, response, action."""
     average: Literal["preserved", "all"] = "preserved"
-    """T: the tokens with A >= 0, as in the paper; or every token, weighed by the objective's
-    aggregation, as in the published code, so that much blame makes the term small."""
+    """preserved: average over the tokens with A >= 0, as in the paper; all: over every token, with
+    the objective's aggregation, as in the published code, so tokens with A < 0 make it small."""
 
 
 def llds(
     new: Tensor, old: Tensor, preserved: Tensor, action: Tensor, *, gate: Gate = "action"
 ) -> Tensor:
-    """How far each token fell, where the term acts.
+    """How far ln p of each token fell, where the penalty applies.
 
     >>> import torch
     >>> new, old = torch.tensor([[0.0, -3.0, -1.0, -3.0, -1.0]]), torch.full((1, 5), -2.0)

@@ -1,4 +1,4 @@
-"""What every objective has: a surrogate of its own, an aggregation, and regularisers."""
+"""The base of all objectives: a surrogate loss, an aggregation, and regularisers."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Objective(Part, ABC):
     """Whether a token's loss depends on the other tokens of its row."""
 
     aggregation: Aggregation = "token-mean"
-    """How token losses become one number."""
+    """How token losses are averaged or summed into one number."""
     max_length: Annotated[int, Field(ge=1)] | None = None
     """The fixed divisor of seq-mean-token-sum-norm, in tokens."""
     kl_coef: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the divergence from the reference policy (the weights at the start of RL)."""
+    """Weight of the KL divergence from the reference policy (the weights at the start of RL)."""
     kl_form: KLForm = "k3"
-    """The estimator of that divergence."""
+    """The estimator of that KL divergence."""
     entropy_coef: float = 0.0
     """Weight of the entropy bonus."""
     llds: LLDS | None = None
-    """Keep likelihoods from falling: a table [objective.llds], which may be empty."""
+    """Penalise falling likelihoods, if there is a table [objective.llds], which may be empty."""
 
     @model_validator(mode="after")
     def _has_its_divisor(self) -> Self:
@@ -57,5 +57,5 @@ class Objective(Part, ABC):
             mask: True for sampled tokens, shape (N, L).
 
         Returns:
-            losses (N, L), 0 where the mask is False; and where a bound has taken effect, (N, L).
+            losses (N, L), 0 where the mask is False; and True where a bound took effect, (N, L).
         """

@@ -52,11 +52,11 @@ class PPOClip(Objective):
 
     name: str = "ppo_clip"
     clip_low: Annotated[float, Field(ge=0)] = 0.2
-    """The ratio is clipped from below at 1 - clip_low."""
+    """The lower bound of the ratio is 1 - clip_low."""
     clip_high: Annotated[float, Field(ge=0)] = 0.2
-    """... and from above at 1 + clip_high; larger than clip_low is DAPO's clip-higher."""
+    """The upper bound is 1 + clip_high; larger than clip_low is DAPO's clip-higher."""
     dual_clip: Annotated[float, Field(gt=1)] | None = 3.0
-    """Bound on the loss of a token with negative advantage, in multiples of it; None: no bound."""
+    """Where A < 0, the loss is at most dual_clip * abs(A); None: no bound."""
 
     def surrogate(
         self, new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor

@@ -33,11 +33,11 @@ class AEPO(Branching):
 
     name: str = "aepo"
     group_size: Annotated[int, Field(ge=2)] = 16
-    """k: leaves of each tree, episodes and copies."""
+    """k: trajectories in a group, i.e. leaves of a tree: initial episodes and branches."""
     sensitivity: Annotated[float, Field(ge=0)] = 0.5
-    """beta: how strongly the monitored entropies shift the budget; 0 halves it."""
+    """beta: how strongly the monitored entropies shift the budget; 0 splits it in half."""
     penalty: Share = 0.05
-    """c: how much less probable each consecutive branch makes the next one."""
+    """c: each consecutive branch makes the next one less probable by this much."""
 
     def roots(self, tree: Tree) -> int:
         """One to monitor; then the others of m, at least one; then what no branch has used up."""

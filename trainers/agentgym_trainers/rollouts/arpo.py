@@ -30,9 +30,9 @@ class ARPO(Branching):
 
     name: str = "arpo"
     group_size: Annotated[int, Field(ge=2)] = 16
-    """Leaves of each tree: episodes and copies."""
+    """Trajectories in a group, i.e. leaves of a tree: initial episodes and branches."""
     initial: Positive = 8
-    """Episodes from the beginning; the rest of the group is for copies."""
+    """Episodes that start at the beginning; the rest of the group are branches."""
 
     @model_validator(mode="after")
     def _leaves_some_to_branch(self) -> Self:

@@ -1,4 +1,4 @@
-"""What every way of gathering a batch has: how much, how fast, within which limits."""
+"""The base of all rollouts: batch size, concurrency, limits."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ Attribution = Literal["soft", "hard"]
 
 
 class Rollouts(Part, ABC):
-    """How experience is gathered."""
+    """How the trajectories of a batch are made."""
 
     branches: ClassVar[bool] = False
-    """Whether trajectories may share a prefix; then policies must tell entropies, and
-    environments must ``fork``."""
+    """Whether trajectories may share a prefix; then the policy must report entropies, and the
+    environment must ``fork``."""
 
     attribution: Attribution = "soft"
-    """What a shared step learns from: soft, each trajectory's advantage; hard, their mean."""
+    """Advantage of a step that trajectories share. soft: each trajectory's; hard: their mean."""
     groups: Positive = 8
-    """Tasks of one training step."""
+    """Groups in one training step: one task each."""
     group_size: Annotated[int, Field(ge=2)] = 8
-    """Episodes of each task; one alone has nothing to be compared with."""
+    """Episodes in a group; credit compares them with each other."""
     concurrency: Positive = 64
-    """Episodes in flight."""
+    """Episodes played concurrently."""
     patience: Annotated[float, Field(gt=0)] = 1.0
-    """Seconds that a batch of the local policy waits for a slow environment."""
+    """Seconds that the local policy waits for slow environments before it runs a batch."""
     max_failures: Share = 0.2
-    """Share of failed episodes that stops the run."""
+    """The run stops when a larger share of the episodes fails (errors, timeouts)."""
     sampling: Sampling = Sampling()
-    """How actions are drawn."""
+    """How the policy samples actions."""
     limits: Limits = Limits()
-    """Steps and seconds of an episode."""
+    """Limits of an episode."""
     max_staleness: Annotated[int, Field(ge=0)] = 0
-    """Training steps by which sampling may run ahead of training: 0 takes turns, 1 plays the next
-    batch while this one trains. Episodes are never thrown away for it."""
+    """Training steps that sampling may run ahead of training. 0: they alternate; 1: the next batch
+    is sampled while this one trains. No episode is discarded for its age."""
     dynamic: bool = False
     """Dynamic sampling (DAPO): drop groups whose returns are all equal and sample others."""
     dynamic_batches: Positive = 10
-    """Most batches to draw before taking what is there."""
+    """With dynamic sampling: use the last batch as it is after this many batches."""
 
     @field_validator("sampling")
     @classmethod

@@ -23,12 +23,12 @@ from agentgym.trajectory import Trajectory
 
 
 class SuccessReplay(BaseModel):
-    """When a group has failed, and what is kept for it."""
+    """When a group has failed, and how many successes to store."""
 
     model_config = SETTINGS
 
     kept: Annotated[int, Field(ge=1)] = 8
-    """Successes kept of each task; the oldest goes first."""
+    """Successes stored per task; the oldest is dropped first."""
     success: float = 0.1
     """An episode is a success if its return is above this."""
     failed_mean: float = 0.2

@@ -1,9 +1,9 @@
 """Rollouts that branch: a tree of trajectories for each group.
 
 Some episodes start at the task's first observation. After a tool result, before the environment
-acts on what the policy decided, an episode may be copied: the copies share everything up to that
-observation and decide anew. A group ends with exactly its size of trajectories; when none is on
-its way and some are missing, all of these start at once from the beginning.
+sees the next action, an episode may branch: the copies share everything up to that observation and
+sample new actions. A group ends with exactly ``group_size`` trajectories; when no episode is
+running and some are missing, all of these start at once from the beginning.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from agentgym_trainers.rollouts.rollouts import Positive, Rollouts, Share
 
 
 class Branching(Rollouts):
-    """What ARPO and AEPO share: how uncertainty is measured, and growing the trees."""
+    """What ARPO and AEPO share: they measure uncertainty and grow the trees."""
 
     branches: ClassVar[bool] = True
 
     beam: Annotated[int, Field(ge=2)] = 2
-    """Copies of a path after it has branched, itself included."""
+    """Paths after a branching, the original included."""
     probability: Share = 0.5
-    """Probability to branch where the entropy is as at the start."""
+    """Probability to branch where the entropy equals that of the first step."""
     entropy_weight: Annotated[float, Field(ge=0)] = 0.2
-    """How much a rise of the entropy adds to that probability."""
+    """By how much a rise of the entropy raises that probability."""
     entropy_tokens: Positive = 20
-    """Tokens of a decision, from its first, whose entropies are measured."""
+    """Number of first tokens of an action whose entropies are measured."""
     entropy_of: Literal["mean", "sum"] = "mean"
-    """Over these tokens; the published code has their sum, which grows with their number."""
+    """The mean over these tokens, or, as in the published code, their sum."""
     measured: Literal["after", "before"] = "after"
-    """Whose entropy decides: of the decision made after the tool result, as the paper says, or of
-    the one before it, which made the call, as the published code does."""
+    """Which action's entropy decides: the one after the tool result, as in the paper, or the one
+    before it, which made the call, as in the published code."""
 
     @abstractmethod
     def roots(self, tree: Tree) -> int:
@@ -63,7 +63,7 @@ class Branching(Rollouts):
         first = step.entropies[: self.entropy_tokens]
         if not first:
             raise BadInput(
-                f"rollouts {self.name!r} branch by entropy, and the policy tells none; with vLLM "
+                f"rollouts {self.name!r} branch by entropy, and the policy reports none; with vLLM "
                 "set policy.vllm.entropy_top"
             )
         total = math.fsum(first) / math.log(vocabulary)

@@ -1,1 +1,1 @@
-"""Reward shaping: what an episode's reward becomes before credit is given. One rule, one file."""
+"""Reward shaping: changes of the rewards before advantages are computed. One rule, one file."""

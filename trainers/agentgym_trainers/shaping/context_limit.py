@@ -2,8 +2,8 @@
 
     R' = R - penalty     where the episode ended because its next prompt left no room to answer
 
-An agent that may edit its context must find it worth its while: without the penalty an episode
-that filled its context is as good as one that answered wrongly.
+It teaches the agent to edit its context: without the penalty an episode that filled its context
+is as good as one that gave a wrong answer.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ def context_limit(stop: Sequence[str], *, penalty: float = 0.1) -> Floats:
 
 
 class ContextLimit(Shaping):
-    """Punish episodes that ended because their context was full."""
+    """A penalty for episodes that ended because their context was full."""
 
     name: str = "context_limit"
     penalty: Annotated[float, Field(ge=0)] = 0.1
-    """What is subtracted from the reward of such an episode."""
+    """Subtracted from the reward of such an episode."""
 
     def shape(self, steps: Steps) -> Steps:
         """See :func:`context_limit`."""

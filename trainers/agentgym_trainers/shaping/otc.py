@@ -7,12 +7,12 @@
                         cos(m pi / (2m + c))                    where n = 0
 
 m is the number of tool calls of the episode, n the least m among the successful episodes of its
-group, c smooths. The product is what matters: a bonus that is added can be had without an answer.
+group, c smooths. The product matters: an added bonus could be earned without an answer.
 
-The paper keeps the least n of all epochs; here it is that of the batch, since a part keeps nothing
+The paper keeps the least n of all epochs; here it is that of the batch, since a part keeps no state
 between batches. The paper's c and scale are not known to us; c = 4 is the most turns of Search-R1,
-on whose tasks it trains. Returns of successes must be positive, or a product turns their order
-round.
+on whose tasks it trains. Returns of successes must be positive, or the product reverses their
+order.
 """
 
 from collections.abc import Hashable, Sequence
@@ -89,13 +89,13 @@ def _few(calls: Floats, smoothing: float) -> Floats:
 
 
 class OTCPPO(Shaping):
-    """Successes count the less, the more tools they called."""
+    """A success earns less, the more tools it called."""
 
     name: str = "otc_ppo"
     scale: Positive = 1.0
-    """What the return of a success is multiplied by besides."""
+    """Another factor of the return of a success."""
     smoothing: Positive = 4.0
-    """c: the larger it is, the less a call costs; about the most calls of an episode."""
+    """c: a larger value makes a call cheaper; about the largest number of calls in an episode."""
 
     def shape(self, steps: Steps) -> Steps:
         """See :func:`otc_ppo`."""
@@ -104,14 +104,14 @@ class OTCPPO(Shaping):
 
 
 class OTCGRPO(Shaping):
-    """Successes count the less, the more tools they called than the thriftiest of the group."""
+    """A success earns less, the more tools it called than the group's success with the fewest."""
 
     name: str = "otc_grpo"
     scale: Positive = 1.0
-    """What the return of a success is multiplied by besides."""
+    """Another factor of the return of a success."""
     smoothing: Positive = 4.0
-    """c, where a success of the group called nothing: the larger it is, the less a call costs;
-    about the most calls of an episode."""
+    """c, used where a success of the group made no call: a larger value makes a call cheaper; about
+    the largest number of calls in an episode."""
 
     def shape(self, steps: Steps) -> Steps:
         """See :func:`otc_grpo`."""

@@ -1,10 +1,10 @@
-"""Soft overlong punishment (DAPO: Yu et al. 2025, arXiv 2503.14476, eq. 13).
+"""Soft overlong penalty (DAPO: Yu et al. 2025, arXiv 2503.14476, eq. 13).
 
     R' = R + factor * clip((max_tokens - buffer - length) / buffer, -1, 0)
 
 length is what the policy sampled in the episode; observations do not count. Up to
-max_tokens - buffer nothing happens, from there the punishment grows evenly to its full size at
-max_tokens. A response that was merely long is then told apart from one that was wrong.
+max_tokens - buffer nothing happens, from there the penalty grows linearly to its full size at
+max_tokens. So a response that is only long differs from one that is wrong.
 """
 
 from collections.abc import Hashable, Sequence
@@ -29,7 +29,7 @@ def overlong(
     buffer: int = 4096,
     factor: float = 1.0,
 ) -> Floats:
-    """The punishment of the episode of each step, from plain columns of N steps.
+    """The penalty of the episode of each step, from plain columns of N steps.
 
     >>> overlong("gggg", "aabc", [40, 40, 90, 150], max_tokens=100, buffer=20).tolist()
     [0.0, 0.0, -0.5, -1.0]
@@ -37,9 +37,9 @@ def overlong(
     Args:
         group, trajectory: as in :func:`agentgym_trainers.credit.grpo.grpo`.
         tokens: how many ids each step sampled.
-        max_tokens: the length at which the punishment is full.
-        buffer: over how many tokens it grows.
-        factor: its full size.
+        max_tokens: the length at which the penalty is full.
+        buffer: the number of tokens over which it grows.
+        factor: the full penalty.
 
     Returns:
         shape (N,), in [-factor, 0].
@@ -50,28 +50,28 @@ def overlong(
 
 
 class Overlong(Shaping):
-    """Punish long episodes, softly at first."""
+    """A penalty for long episodes that grows linearly."""
 
     name: str = "overlong"
     max_tokens: Annotated[int, Field(ge=1)] = 20480
-    """Sampled tokens of an episode at which the punishment is full."""
+    """Sampled tokens of an episode at which the penalty is full."""
     buffer: Annotated[int, Field(ge=1)] = 4096
-    """Over how many tokens before that it grows."""
+    """The number of tokens before max_tokens over which the penalty grows."""
     factor: Annotated[float, Field(ge=0)] = 1.0
-    """Its full size."""
+    """The full penalty."""
 
     @model_validator(mode="after")
     def _leaves_room(self) -> Self:
         if self.buffer > self.max_tokens:
             raise ValueError(
                 f"buffer = {self.buffer} is more than max_tokens = {self.max_tokens}: "
-                "an episode of no tokens would be punished"
+                "an episode of no tokens would get a penalty"
             )
         return self
 
     def shape(self, steps: Steps) -> Steps:
         """See :func:`overlong`."""
-        punishment = overlong(
+        penalty = overlong(
             steps.group,
             steps.trajectory,
             steps.tokens,
@@ -79,5 +79,5 @@ class Overlong(Shaping):
             buffer=self.buffer,
             factor=self.factor,
         )
-        added = on_last_step(steps.group, steps.trajectory, punishment)
+        added = on_last_step(steps.group, steps.trajectory, penalty)
         return replace(steps, reward=steps.reward + added)

@@ -1,7 +1,7 @@
-"""What every shaping is: a change of the reward column before credit is given.
+"""The base of all reward shaping: it changes the rewards before advantages are computed.
 
-The reward of an episode changes on its last step, so what the environment said of the others
-stays, and discounted returns carry the change back as they carry any outcome.
+The reward of an episode changes on its last step; the rewards of other steps stay, and discounted
+returns carry the change back like any final reward.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from agentgym_trainers.credit.groups import first_steps
 
 
 class Shaping(Part, ABC):
-    """Base of all shapings."""
+    """A change of the rewards."""
 
     @abstractmethod
     def shape(self, steps: Steps) -> Steps:
