@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from agentgym.cli import check, doctor, evaluate, listing, mcp, play, replay, select, serve, tree
+from agentgym.cli.as_written import AsWritten
 from agentgym.errors import AgentGymError
 
 
@@ -22,6 +23,7 @@ def application() -> typer.Typer:
     """The commands of agentgym and of the installed packages."""
     app = typer.Typer(
         name="agentgym",
+        cls=AsWritten,
         help="Text environments for language agents: look at them, play, evaluate, train.",
         no_args_is_help=True,
         add_completion=False,
