@@ -154,8 +154,9 @@ class Group(BaseModel):
     trajectories: list[Trajectory] = []
 
 
-def write_jsonl(path: Path, trajectories: Iterable[Trajectory]) -> None:
+def write_jsonl(path: Path | str, trajectories: Iterable[Trajectory]) -> None:
     """Write a file of trajectories, all of it or nothing."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -167,12 +168,13 @@ def write_jsonl(path: Path, trajectories: Iterable[Trajectory]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def read_jsonl(path: Path) -> Iterator[Trajectory]:
+def read_jsonl(path: Path | str) -> Iterator[Trajectory]:
     """Read trajectories back.
 
     Raises:
         BadInput: no such file, or a line is not a trajectory; the message names the line.
     """
+    path = Path(path)
     if not path.is_file():
         raise BadInput(f"no trajectory file {path}")
     with path.open("rb") as file:

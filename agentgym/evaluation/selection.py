@@ -22,19 +22,19 @@ def solved(trajectories: Sequence[Trajectory], least: int, most: int | None = No
     return [task for task, won in counts.items() if least <= won and (most is None or won <= most)]
 
 
-def write_selection(file: Path, ids: Sequence[str]) -> None:
+def write_selection(file: Path | str, ids: Sequence[str]) -> None:
     """Write a selection."""
-    file.write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
+    Path(file).write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
 
 
-def read_selection(file: Path) -> set[str]:
+def read_selection(file: Path | str) -> set[str]:
     """The task ids of a selection.
 
     Raises:
         BadInput: there is no such file, or it is empty.
     """
     try:
-        names = file.read_text(encoding="utf-8").split("\n")
+        names = Path(file).read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise BadInput(f"cannot read the selection of tasks {file}: {error}") from error
     ids = {name.strip() for name in names} - {""}
@@ -43,7 +43,7 @@ def read_selection(file: Path) -> set[str]:
     return ids
 
 
-def chosen(tasks: Sequence[Task], file: Path) -> list[Task]:
+def chosen(tasks: Sequence[Task], file: Path | str) -> list[Task]:
     """Those of ``tasks`` that a selection names, in their own order.
 
     Raises:

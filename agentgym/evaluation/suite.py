@@ -94,9 +94,9 @@ def checksum(tasks: Sequence[Task]) -> str:
     return digest.hexdigest()[:16]
 
 
-def register_suites(namespace: str, folder: Path) -> None:
+def register_suites(namespace: str, folder: Path | str) -> None:
     """Give the TOML files of ``folder`` the names ``namespace/stem``."""
-    for file in sorted(folder.glob("*.toml")):
+    for file in sorted(Path(folder).glob("*.toml")):
         _files[f"{namespace}/{file.stem}"] = file
 
 
@@ -106,7 +106,7 @@ def suites() -> dict[str, Suite]:
     return {name: _read(file) for name, file in sorted(_files.items())}
 
 
-def suite(name: str) -> Suite:
+def suite(name: Path | str) -> Suite:
     """The suite of that name, or of the file at that path.
 
     Raises:
@@ -114,6 +114,7 @@ def suite(name: str) -> Suite:
         BadInput: the file is not a suite.
     """
     load_plugins()
+    name = str(name)
     if name not in _files and not Path(name).is_file():
         raise UnknownName("suite", name, _files, "A TOML file of your own can be named by path.")
     return _read(_files.get(name) or Path(name))

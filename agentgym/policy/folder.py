@@ -21,12 +21,13 @@ def named_folder(name: str) -> Path:
     return smollm2() if name == "smollm2" else Path(name).absolute()
 
 
-def model_folder(folder: Path) -> Path:
+def model_folder(folder: Path | str) -> Path:
     """The model or adapter in a run, checkpoint or model folder.
 
     Raises:
         BadInput: there is none; the message says what was looked for.
     """
+    folder = Path(folder)
     checkpoints = sorted(folder.glob("checkpoints/step-*/model"), reverse=True)
     for candidate in (folder, folder / "model", *checkpoints):
         if (candidate / MODEL).is_file() or (candidate / ADAPTER).is_file():
@@ -63,7 +64,7 @@ def adapter_rank(folder: Path) -> int:
     return int(json.loads((folder / ADAPTER).read_text())["r"])
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path | str) -> Any:
     """The tokenizer of a folder; nothing is downloaded.
 
     Raises:
@@ -74,6 +75,7 @@ def load_tokenizer(folder: Path) -> Any:
         from transformers import AutoTokenizer  # noqa: PLC0415  optional
     except ImportError as error:
         raise MissingExtra("a tokenizer", "vllm") from error
+    folder = Path(folder)
     if not any(folder.glob("tokenizer*")):
         raise BadInput(
             f"{folder} has no tokenizer (tokenizer.json, tokenizer_config.json); copy those of "
@@ -86,11 +88,12 @@ def load_tokenizer(folder: Path) -> Any:
         raise BadInput(f"cannot load the tokenizer in {folder}: {reason}") from error
 
 
-def chat_template(folder: Path, **template: Any) -> ChatTemplate:
+def chat_template(folder: Path | str, **template: Any) -> ChatTemplate:
     """The renderer of a folder, with the stop tokens that its generation config adds.
 
     ``template`` are further arguments of :class:`agentgym.rendering.renderer.ChatTemplate`.
     """
+    folder = Path(folder)
     generation = base_folder(folder) / "generation_config.json"
     ends = json.loads(generation.read_text()).get("eos_token_id") if generation.is_file() else None
     stops = ends if isinstance(ends, list) else [ends]

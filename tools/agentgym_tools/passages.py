@@ -41,14 +41,14 @@ def passage(id: str, title: str, text: str) -> Passage:  # noqa: A002  the field
     return Passage(id=id, contents=f'"{title}"\n{text}')
 
 
-def read_corpus(file: Path) -> list[Passage]:
+def read_corpus(file: Path | str) -> list[Passage]:
     """The passages of a JSON lines file, in its order.
 
     Raises:
         BadInput: a line is no passage; the message names it.
     """
     passages = []
-    with file.open(encoding="utf-8") as lines:
+    with Path(file).open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue

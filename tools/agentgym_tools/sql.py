@@ -74,7 +74,7 @@ class Database:
         self._close()
 
     @classmethod
-    def of_file(cls, file: Path, **settings: Any) -> Self:
+    def of_file(cls, file: Path | str, **settings: Any) -> Self:
         """A copy of the database in a file, which stays as it is.
 
         Raises:
@@ -82,7 +82,8 @@ class Database:
         """
         database = cls(**settings)
         try:
-            with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as source:
+            place = Path(file).resolve().as_uri()
+            with closing(sqlite3.connect(f"{place}?mode=ro", uri=True)) as source:
                 database._copy(source)
         except sqlite3.Error as error:
             raise BadInput(f"{file} cannot be read as a sqlite database: {error}") from error

@@ -72,10 +72,10 @@ def environment(config: EngineConfig) -> dict[str, str]:
 
 @asynccontextmanager
 async def serving(
-    model: Path,
+    model: Path | str,
     config: EngineConfig,
     *,
-    log: Path,
+    log: Path | str,
     say: Say,
     port: int | None = None,
     host: str = "127.0.0.1",
@@ -100,7 +100,7 @@ async def serving(
     """
     if importlib.util.find_spec("vllm") is None:
         raise MissingExtra("a vLLM server", "vllm")
-    port = port or _free_port()
+    port, model, log = port or _free_port(), Path(model), Path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     server = OwnServer(
         f"http://{host}:{port}",
