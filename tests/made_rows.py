@@ -57,7 +57,7 @@ def some_rows(count=6, seed=0, **changes):
     return rows
 
 
-def praised(row, advantage):
+def set_advantage(row, advantage):
     """Give every sampled token of a row this advantage."""
     row.actions = [
         replace(action, advantages=np.full_like(action.advantages, advantage))

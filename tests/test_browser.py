@@ -19,7 +19,7 @@ from agentgym.runtime import background
 from agentgym_tools.browser import host
 from agentgym_tools.browser.command import NAMED_KEYS, Command, find_command
 from agentgym_tools.browser.host import NoBrowser, executable
-from agentgym_tools.browser.keeper import processes
+from agentgym_tools.browser.supervisor import processes
 from agentgym_tools.browser.tab import PageLost, Refused, Site
 from agentgym_tools.browser.view import Element, View
 
@@ -319,7 +319,7 @@ def test_a_killed_browser_costs_its_episodes_and_is_replaced():
     lost, other = make(), make()
     lost.reset(seed=1)
     other.reset(seed=2)
-    folder = str(host._browser._keeper.folder)
+    folder = str(host._browser._supervisor.folder)
     os.kill(main_process(folder), signal.SIGKILL)
     for env in (lost, other):
         with pytest.raises(PageLost, match="lost in mid-episode"):
@@ -339,7 +339,7 @@ def test_in_a_rollout_a_killed_browser_is_a_failure_that_says_so():
     do = env.astep
 
     async def killed_first(action):
-        os.kill(main_process(str(host._browser._keeper.folder)), signal.SIGKILL)
+        os.kill(main_process(str(host._browser._supervisor.folder)), signal.SIGKILL)
         return await do(action)
 
     env.astep = killed_first
@@ -374,7 +374,7 @@ from agentgym_envs.webapps.env import WebApp
 from agentgym_tools.browser import host
 env = WebApp("mail", "easy")
 env.reset(seed=0)
-print(host._browser._keeper.folder, flush=True)
+print(host._browser._supervisor.folder, flush=True)
 if sys.argv[1] == "stay":
     time.sleep(600)
 """

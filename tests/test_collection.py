@@ -169,11 +169,11 @@ def test_a_pool_lends_what_was_given_back_and_makes_what_is_missing():
 
     async def go():
         pool = EnvPool(Counter)
-        first, second = await pool.take(), await pool.take()
+        first, second = await pool.acquire(), await pool.acquire()
         assert first is not second
-        pool.give_back(first, fine)
-        assert await pool.take() is first
-        assert await pool.take() not in {first, second}
+        pool.release(first, fine)
+        assert await pool.acquire() is first
+        assert await pool.acquire() not in {first, second}
 
     agentgym.run(go)
 

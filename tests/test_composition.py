@@ -128,7 +128,7 @@ def test_a_group_whose_greedy_episode_failed_is_left_out(start: Path) -> None:
     policy = agentgym.ScriptedPolicy(plays)
     found = agentgym.run(gather, config, policy, order, start=0, step=1)
     first, second = grouped(found.played)
-    assert {t.group for t in found.learnt_from} == {first.id} == set(found.greedy)
+    assert {t.group for t in found.trained_on} == {first.id} == set(found.greedy)
     assert len(second.trajectories) == 4
 
 

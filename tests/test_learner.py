@@ -12,7 +12,7 @@ from made_rows import (
     gradient,
     learner_of,
     on_policy,
-    praised,
+    set_advantage,
     some_rows,
 )
 
@@ -92,14 +92,14 @@ def test_rows_of_prompts_alone_leave_the_weights_exactly_as_they_are(model):
 def test_a_step_without_advantage_has_no_gradient(model):
     rows = on_policy(model, some_rows())
     for row in rows:
-        praised(row, 0.0)
+        set_advantage(row, 0.0)
     assert not gradient(model, rows).any()
 
 
 def test_an_update_makes_good_tokens_likelier_and_bad_ones_rarer(model):
     rows = on_policy(model, some_rows())
     for row in rows:
-        praised(row, 1.0 if row.family % 2 else -1.0)
+        set_advantage(row, 1.0 if row.family % 2 else -1.0)
     learner = learner_of(model)
     for step in range(5):
         learner.reinforce(rows, PPOClip(), temperature=1.0, lr=1e-3, seed=step)
@@ -123,7 +123,7 @@ def test_a_loss_that_is_not_a_number_leaves_the_weights_and_says_so(model, broke
     before = deepcopy(learner.model.state_dict())
     moments = deepcopy(learner.optimizer.state_dict()["state"])
     bad = deepcopy(rows)
-    praised(bad[2], broken)
+    set_advantage(bad[2], broken)
     with pytest.raises(AgentGymError, match=r"it was not made"):
         learner.reinforce(bad, PPOClip(), temperature=1.0, lr=1e-3, seed=0)
     after = learner.model.state_dict()
@@ -163,7 +163,7 @@ def test_the_reference_term_is_zero_at_the_start_and_pulls_back_later(model):
     second = learner.reinforce(rows, objective, temperature=1.0, lr=1e-2, seed=0)
     assert second["reference_kl"] > 1e-4
     for row in rows:
-        praised(row, 0.0)
+        set_advantage(row, 0.0)
     divergence = [
         learner.reinforce(rows, objective, temperature=1.0, lr=1e-3, seed=0)["reference_kl"]
         for _ in range(15)
@@ -174,7 +174,7 @@ def test_the_reference_term_is_zero_at_the_start_and_pulls_back_later(model):
 def test_the_entropy_bonus_raises_entropy(model):
     rows = on_policy(model, some_rows())
     for row in rows:
-        praised(row, 0.0)
+        set_advantage(row, 0.0)
     learner = learner_of(model)
     measured = [
         learner.reinforce(rows, PPOClip(entropy_coef=1.0), temperature=1.0, lr=1e-3, seed=0)

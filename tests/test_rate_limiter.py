@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 import agentgym
 from agentgym.tools.caller import CallLimits, Ledger, ToolCaller
-from agentgym.tools.caller.rate_limiter import Busy, RateLimiter
+from agentgym.tools.caller.rate_limiter import RateLimiter, SlotTimeout
 from agentgym.tools.tool import ToolCall, tool, tools_of
 
 
@@ -30,8 +30,8 @@ def test_never_more_inside_than_allowed_and_every_place_comes_back(most, fates, 
     async def visit(number, fate, seconds):
         with anyio.move_on_after(0.002 if fate == "is cancelled" else 60):
             try:
-                await limiter.enter(0.001 if fate == "leaves" else 60)
-            except Busy:
+                await limiter.acquire(0.001 if fate == "leaves" else 60)
+            except SlotTimeout:
                 return
             try:
                 entered.append(number)
@@ -40,7 +40,7 @@ def test_never_more_inside_than_allowed_and_every_place_comes_back(most, fates, 
                 await anyio.sleep(seconds)
             finally:
                 inside.remove(number)
-                limiter.leave()
+                limiter.release()
 
     async def go():
         async with anyio.create_task_group() as group:
@@ -48,7 +48,7 @@ def test_never_more_inside_than_allowed_and_every_place_comes_back(most, fates, 
                 group.start_soon(visit, number, fate, draw.choice([0, 0.001, 0.003]))
 
     agentgym.run(go)
-    assert limiter.inside == 0
+    assert limiter.in_use == 0
     assert {n for n, fate in enumerate(fates) if fate == "works"} <= set(entered)
     assert entered == sorted(entered), "first come, first served"
 
@@ -57,9 +57,9 @@ def test_the_pace_is_even_and_whoever_cannot_be_served_in_time_is_told_at_once()
     times = []
 
     async def visit(limiter):
-        await limiter.enter(10)
+        await limiter.acquire(10)
         times.append(time.monotonic())
-        limiter.leave()
+        limiter.release()
 
     async def go():
         limiter = RateLimiter(100, 50.0)
@@ -67,12 +67,12 @@ def test_the_pace_is_even_and_whoever_cannot_be_served_in_time_is_told_at_once()
             for _ in range(11):
                 group.start_soon(visit, limiter)
         slow = RateLimiter(100, 0.1)
-        await slow.enter(0)
+        await slow.acquire(0)
         started = time.monotonic()
-        with pytest.raises(Busy):
-            await slow.enter(5)
+        with pytest.raises(SlotTimeout):
+            await slow.acquire(5)
         assert time.monotonic() - started < 1
-        assert slow.inside == 1
+        assert slow.in_use == 1
 
     began = time.monotonic()
     agentgym.run(go)
@@ -85,19 +85,19 @@ def test_a_gate_serves_several_event_loops():
 
     async def visits():
         for _ in range(30):
-            await limiter.enter(60)
+            await limiter.acquire(60)
             inside.append(1)
             most.append(len(inside))
             await anyio.sleep(0.0005)
             inside.pop()
-            limiter.leave()
+            limiter.release()
 
     threads = [threading.Thread(target=agentgym.run, args=(visits,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(most) == 240 and max(most) <= 3 and limiter.inside == 0
+    assert len(most) == 240 and max(most) <= 3 and limiter.in_use == 0
 
 
 class Vault:

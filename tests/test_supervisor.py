@@ -29,13 +29,13 @@ def guarded(*words, **pipes):
 
 
 @pytest.fixture
-def deed(tmp_path):
-    """A deed, and the folder that goes with it."""
+def owner_file(tmp_path):
+    """An owner file in its folder."""
     folder = tmp_path / "home"
     (folder / "files").mkdir(parents=True)
-    deed = folder / "deed-0"
-    deed.touch()
-    return deed
+    owner_file = folder / "owner_file-0"
+    owner_file.touch()
+    return owner_file
 
 
 def test_a_worker_s_status_is_ours_and_its_descendants_end_with_it():
@@ -72,80 +72,80 @@ def test_what_clears_up_behind_a_worker_may_do_so():
 
 
 @pytest.mark.parametrize("manner", ["work", "talk"])
-def test_a_killed_client_takes_everything_with_it(manner, deed):
-    words = [manner, *([str(deed)] if manner == "talk" else []), *FAMILY]
+def test_a_killed_client_takes_everything_with_it(manner, owner_file):
+    words = [manner, *([str(owner_file)] if manner == "talk" else []), *FAMILY]
     client = subprocess.Popen([sys.executable, "-c", CLIENT, *SUPERVISOR, *words])
     assert comes(lambda: len(sleeping(SECONDS)) == 2)
     client.kill()
     client.wait()
     assert comes(lambda: not sleeping(SECONDS))
-    assert comes(lambda: deed.exists() == (manner == "work"))
+    assert comes(lambda: owner_file.exists() == (manner == "work"))
 
 
 @pytest.mark.parametrize("manner", ["work", "talk"])
-def test_a_killed_guardian_takes_the_command_with_it(manner, deed):
-    words = [manner, *([deed] if manner == "talk" else []), "sleep", SECONDS]
+def test_a_killed_guardian_takes_the_command_with_it(manner, owner_file):
+    words = [manner, *([owner_file] if manner == "talk" else []), "sleep", SECONDS]
     with guarded(*words) as process:
         assert comes(lambda: sleeping(SECONDS))
         process.kill()
     assert comes(lambda: not sleeping(SECONDS))
 
 
-def test_a_talker_has_our_input_and_output(deed):
-    with guarded("talk", deed, "cat", stdout=subprocess.PIPE) as process:
+def test_a_talker_has_our_input_and_output(owner_file):
+    with guarded("talk", owner_file, "cat", stdout=subprocess.PIPE) as process:
         process.stdin.write("hello\n")
         process.stdin.flush()
         assert process.stdout.readline() == "hello\n"
         process.stdin.close()
         process.wait(30)
-    assert not deed.parent.exists()
+    assert not owner_file.parent.exists()
 
 
-def test_a_talker_that_dies_is_heard_and_keeps_its_folder_while_we_are_there(deed):
+def test_a_talker_that_dies_is_heard_and_keeps_its_folder_while_we_are_there(owner_file):
     dying = ["sh", "-c", f"sleep {SECONDS} & exit 1"]  # the sleeper holds the output open
-    with guarded("talk", deed, *dying, stdout=subprocess.PIPE) as process:
+    with guarded("talk", owner_file, *dying, stdout=subprocess.PIPE) as process:
         assert process.stdout.read() == ""
         assert comes(lambda: not sleeping(SECONDS))
-        assert process.poll() is None and deed.exists()
+        assert process.poll() is None and owner_file.exists()
         process.stdin.close()
         process.wait(30)
-    assert not deed.parent.exists()
+    assert not owner_file.parent.exists()
 
 
-def test_a_folder_whose_deed_is_another_s_stays(deed):
-    with guarded("talk", deed, "cat", stdout=subprocess.PIPE) as process:
+def test_a_folder_that_belongs_to_another_supervisor_stays(owner_file):
+    with guarded("talk", owner_file, "cat", stdout=subprocess.PIPE) as process:
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "\n"
-        other = deed.rename(deed.with_name("deed-1"))
+        other = owner_file.rename(owner_file.with_name("owner_file-1"))
         process.stdin.close()
         process.wait(30)
     assert other.exists()
 
 
-def test_a_talker_that_ignores_every_request_is_killed(deed):
+def test_a_talker_that_ignores_every_request_is_killed(owner_file):
     stubborn = f"trap '' TERM; cat; echo deaf; while true; do sleep {SECONDS}; done"
-    with guarded("talk", deed, "sh", "-c", stubborn, stdout=subprocess.PIPE) as process:
+    with guarded("talk", owner_file, "sh", "-c", stubborn, stdout=subprocess.PIPE) as process:
         process.stdin.close()
         assert process.wait(30) is not None
-    assert not sleeping(SECONDS) and not deed.parent.exists()
+    assert not sleeping(SECONDS) and not owner_file.parent.exists()
 
 
-def test_sigterm_ends_the_command_too(deed):
-    with guarded("talk", deed, *FAMILY) as process:
+def test_sigterm_ends_the_command_too(owner_file):
+    with guarded("talk", owner_file, *FAMILY) as process:
         assert comes(lambda: len(sleeping(SECONDS)) == 2)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 143
-    assert not sleeping(SECONDS) and not deed.parent.exists()
+    assert not sleeping(SECONDS) and not owner_file.parent.exists()
 
 
-def test_a_command_that_is_not_there(deed):
+def test_a_command_that_is_not_there(owner_file):
     done = subprocess.run(
-        [*SUPERVISOR, "talk", str(deed), "no-such-program"],
+        [*SUPERVISOR, "talk", str(owner_file), "no-such-program"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1 and "cannot start it" in done.stderr
-    assert "no-such-program" in done.stderr and not deed.parent.exists()
+    assert "no-such-program" in done.stderr and not owner_file.parent.exists()

@@ -117,11 +117,11 @@ def test_a_server_without_the_token_route_is_asked_the_other_way(server):
     """As one that was started without --enable-scale-out answers."""
 
     async def use(policy):
-        return policy.abilities, await play(policy)
+        return policy.capabilities, await play(policy)
 
     through = [lambda request: request.forward()] * 2
     with faulty(server.url, *through, answers(403, '{"error": "disabled"}')) as line:
-        abilities, record = with_policy([line.url], use)
-    assert not abilities.token_route and record.failure is None
+        capabilities, record = with_policy([line.url], use)
+    assert not capabilities.token_route and record.failure is None
     assert {request.path for request in line.requests[3:]} >= {"/v1/completions"}
     assert record.steps[0].logprobs and set(record.steps[0].weight_versions) == {0}

@@ -23,7 +23,7 @@ from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import adapter_arguments
-from agentgym.policy.vllm.tokens import Question
+from agentgym.policy.vllm.tokens import SampleRequest
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.credit.grpo import GRPO
 from agentgym_trainers.learner.lora import LoRA, add_adapters
@@ -161,9 +161,9 @@ def test_a_cancelled_completion_is_not_gone_on_with(running, policy):
     ],
 )
 def test_what_it_refuses(running, ids, name, says):
-    question = Question(ids, Sampling(max_tokens=2), seed=0, model=name)
+    request = SampleRequest(ids, Sampling(max_tokens=2), seed=0, model=name)
     with pytest.raises(ServerError, match=says):
-        running.call(running.engine.sample, question)
+        running.call(running.engine.sample, request)
 
 
 def test_without_a_gpu_it_stays_awake(running, policy):

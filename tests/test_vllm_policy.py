@@ -154,12 +154,12 @@ def test_an_episode_stays_with_its_server_and_a_new_one_goes_where_least_is_done
 
 def test_a_server_says_what_it_can_do(server):
     async def use(policy):
-        return policy.abilities
+        return policy.capabilities
 
-    abilities = with_policy([server.url], use)
-    assert abilities.model == abilities.root == server.model
-    assert abilities.max_model_len == 2048 and abilities.version.startswith("0.32")
-    assert abilities.token_route and abilities.dev_routes and abilities.tempered
+    capabilities = with_policy([server.url], use)
+    assert capabilities.model == capabilities.root == server.model
+    assert capabilities.max_model_len == 2048 and capabilities.version.startswith("0.32")
+    assert capabilities.token_route and capabilities.dev_routes and capabilities.tempered
 
 
 def test_a_server_is_the_policy_of_a_command(server, tmp_path, capsys):

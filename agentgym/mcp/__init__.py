@@ -6,7 +6,7 @@ pool.py          servers for episodes: one at a time each, clean at the start of
 env.py           environments that act on such a server
 server_tool.py   what a server offers and answers, as Tool and ToolResult
 connection.py    a session with a server
-home.py          the folder of a server of ours
+server_folder.py  the folder of a server that we start
 offer.py         the other way round: tools and environments offered to MCP clients
 episode_tools.py an environment as tools: reset, step, anchor
 

@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from agentgym.errors import ServerError
 from agentgym.mcp.address import Address, HttpServer, StdioServer
-from agentgym.mcp.home import Home
+from agentgym.mcp.server_folder import ServerFolder
 from agentgym.runtime import supervisor
 
 PROBE = 5.0  # seconds in which a server that is in doubt must show that it lives
@@ -87,8 +87,8 @@ class Connection:
             await _ended(self._task)
 
 
-async def connect(address: Address, home: Home | None, seconds: float) -> Connection:
-    """Start a server, or reach one that runs, and agree with it on the protocol.
+async def connect(address: Address, folder: ServerFolder | None, seconds: float) -> Connection:
+    """Start a server, or connect to a running one, and negotiate the protocol.
 
     Raises:
         ServerError: that failed, or took longer than ``seconds``.
@@ -96,7 +96,7 @@ async def connect(address: Address, home: Home | None, seconds: float) -> Connec
     closing = asyncio.Event()
     opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        task = asyncio.create_task(_hold(_transport(address, home, said), opened, closing))
+        task = asyncio.create_task(_hold(_transport(address, folder, said), opened, closing))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
         try:
@@ -129,20 +129,20 @@ async def _hold(
             opened.set_exception(error)
 
 
-def _transport(address: Address, home: Home | None, said: TextIO) -> Transport:
+def _transport(address: Address, folder: ServerFolder | None, said: TextIO) -> Transport:
     if isinstance(address, HttpServer):
         return _over_http(address)
-    assert home is not None
-    return _over_stdio(address, home, said)
+    assert folder is not None
+    return _over_stdio(address, folder, said)
 
 
-def _over_stdio(address: StdioServer, home: Home, said: TextIO) -> Transport:
-    guarded = ["-I", "-S", supervisor.__file__, "talk", str(home.hand_over())]
-    folder = str(home.folder)
+def _over_stdio(address: StdioServer, folder: ServerFolder, said: TextIO) -> Transport:
+    guarded = ["-I", "-S", supervisor.__file__, "talk", str(folder.transfer())]
+    path = str(folder.path)
     parameters = StdioServerParameters(
         command=sys.executable,
-        args=[*guarded, *address.command_in(folder)],
-        env=address.variables_in(folder),
+        args=[*guarded, *address.command_in(path)],
+        env=address.variables_in(path),
         encoding_error_handler="replace",
     )
     return stdio_client(parameters, said)

@@ -111,7 +111,7 @@ class ServerPool:
         """What the servers offer, as tools of a lease; starts one at the first use."""
         return server_tools(self._listed or background.call(self._listing), lease, owner=lease)
 
-    async def take(self) -> ToolServer:
+    async def acquire(self) -> ToolServer:
         """A clean server that nobody else has; to be called on the background loop.
 
         Raises:
@@ -123,21 +123,21 @@ class ServerPool:
             await self._clean(server)
             self._listed = self._listed or await server.listing()
         except BaseException:
-            self.give_back([server])
+            self.release([server])
             raise
         return server
 
-    def give_back(self, held: list[ToolServer]) -> None:
+    def release(self, held: list[ToolServer]) -> None:
         """Let other episodes have these; on the background loop too."""
         while held:
             self._idle.append(held.pop())
             self._free.release()
 
     def give_back_soon(self, held: list[ToolServer]) -> None:
-        """:meth:`give_back` from any thread, without waiting."""
+        """:meth:`release` from any thread, without waiting."""
         if held and self._loop is not None:
             with suppress(RuntimeError):  # the loop has ended, and all servers with it
-                self._loop.call_soon_threadsafe(self.give_back, held)
+                self._loop.call_soon_threadsafe(self.release, held)
 
     async def _next(self) -> ToolServer:
         if self.closed:
@@ -179,7 +179,7 @@ class ServerPool:
         try:
             self._listed = await server.listing()
         finally:
-            self.give_back([server])
+            self.release([server])
         return self._listed
 
     async def _close(self) -> None:
@@ -255,5 +255,5 @@ class Lease:
         return await self.server.ask(name, given)
 
     async def _begin(self) -> None:
-        self._pool.give_back(self._held)
-        self._held.append(await self._pool.take())
+        self._pool.release(self._held)
+        self._held.append(await self._pool.acquire())

@@ -21,7 +21,7 @@ from mcp import MCPError
 from agentgym.errors import BadInput, ServerError, UnknownName
 from agentgym.mcp.address import Address, StdioServer
 from agentgym.mcp.connection import Connection, connect
-from agentgym.mcp.home import Home
+from agentgym.mcp.server_folder import ServerFolder
 from agentgym.mcp.server_tool import result, server_tools
 from agentgym.runtime import background
 from agentgym.tools.tool import Tool, ToolResult
@@ -47,7 +47,7 @@ class ToolServer:
                 limit, or a slow start is reported as a slow call.
         """
         self.address, self.start_timeout = address, start_timeout
-        self._home: Home | None = None
+        self._folder: ServerFolder | None = None
         self._connection: Connection | None = None
         self._tools: tuple[Tool, ...] | None = None
         self._used = False
@@ -75,9 +75,9 @@ class ToolServer:
     @property
     def folder(self) -> Path:
         """What ``{folder}`` stands for in its command, from its start to its next restart."""
-        if self._home is None:
+        if self._folder is None:
             raise BadInput(f"the MCP server {self.address} has no folder: it was not started by us")
-        return self._home.folder
+        return self._folder.path
 
     def call(self, name: str, arguments: Mapping[str, Any], timeout: float = 30.0) -> ToolResult:
         """:meth:`acall` for ordinary code."""
@@ -184,15 +184,15 @@ class ToolServer:
                 old.in_doubt = False
                 return old
             self._connection = None
-        if self._home is None and isinstance(self.address, StdioServer):
-            self._home = Home()
+        if self._folder is None and isinstance(self.address, StdioServer):
+            self._folder = ServerFolder()
         with anyio.CancelScope(shield=True):  # a start given up would take the folder with it
             try:
-                new = await connect(self.address, self._home, self.start_timeout)
+                new = await connect(self.address, self._folder, self.start_timeout)
             except BaseException:
-                if self._home is not None:
-                    self._home.remove()
-                    self._home = None
+                if self._folder is not None:
+                    self._folder.remove()
+                    self._folder = None
                 raise
             finally:
                 if old is not None:
@@ -201,7 +201,7 @@ class ToolServer:
         return new
 
     async def _end(self) -> None:
-        old, self._connection, self._home = self._connection, None, None
+        old, self._connection, self._folder = self._connection, None, None
         self._used = False
         if old is not None:
             await old.close()

@@ -30,7 +30,7 @@ from agentgym.rendering.renderer import ChatTemplate
 transformers_logging.disable_progress_bar()  # its bars would break our own display
 
 
-class _Ticket:
+class _Request:
     """A waiting request."""
 
     def __init__(self, prompt: Prompt, row: Row) -> None:
@@ -73,9 +73,9 @@ class LocalPolicy:
         # open session -> its episode and the cache of that episode's last prompt. Nothing is kept
         # from one episode to the next: which one follows in a session is a matter of timing.
         self._caches: dict[str, tuple[str, KeyValues | None]] = {}
-        self._waiting: dict[str, _Ticket] = {}
+        self._waiting: dict[str, _Request] = {}
         self._left_behind: set[str] = set()
-        self._told: list[_Ticket] = []  # answered; they go on in this order, whoever wakes first
+        self._told: list[_Request] = []  # answered; they go on in this order, whoever wakes first
         self._busy = False
         self._changed = anyio.Event()
 
@@ -112,25 +112,25 @@ class LocalPolicy:
         last, cache = self._caches.get(prompt.session, ("", None))
         if last != prompt.episode:
             cache = None
-        ticket = _Ticket(prompt, Row(list(prompt.ids), sampling, prompt.seed, cache))
-        self._waiting[prompt.session] = ticket
+        request = _Request(prompt, Row(list(prompt.ids), sampling, prompt.seed, cache))
+        self._waiting[prompt.session] = request
         self._left_behind.discard(prompt.session)
         self._wake()
         try:
-            while not (ticket.ended and self._told[:1] == [ticket]):
-                if not (ticket.ended or self._busy) and self._all_here():
+            while not (request.ended and self._told[:1] == [request]):
+                if not (request.ended or self._busy) and self._all_here():
                     await self._run_batch()
                 else:
                     await self._wait()
         finally:
             self._waiting.pop(prompt.session, None)
-            ticket.left = True
-            if ticket in self._told:
-                self._told.remove(ticket)
+            request.left = True
+            if request in self._told:
+                self._told.remove(request)
                 self._wake()
-        if ticket.error:
-            raise ticket.error
-        row = ticket.row
+        if request.error:
+            raise request.error
+        row = request.row
         if prompt.session in self._caches:
             self._caches[prompt.session] = (prompt.episode, row.cache)
         return Completion(
@@ -145,10 +145,10 @@ class LocalPolicy:
     def _all_here(self) -> bool:
         return self._caches.keys() - self._left_behind <= self._waiting.keys()
 
-    def _tell(self, ticket: _Ticket) -> None:
-        ticket.ended = True
-        if not ticket.left:
-            self._told.append(ticket)
+    def _tell(self, request: _Request) -> None:
+        request.ended = True
+        if not request.left:
+            self._told.append(request)
         self._wake()
 
     def _wake(self) -> None:
@@ -164,11 +164,11 @@ class LocalPolicy:
 
     async def _run_batch(self) -> None:
         """Answer everyone who waits. The caller does it for all, so no task outlives a request."""
-        tickets = sorted(self._waiting.values(), key=lambda t: (t.prompt.episode, t.prompt.step))
-        for ticket in tickets:
-            self._waiting.pop(ticket.prompt.session)
-        by_row = {id(ticket.row): ticket for ticket in tickets}
-        rows = [ticket.row for ticket in tickets]
+        requests = sorted(self._waiting.values(), key=lambda t: (t.prompt.episode, t.prompt.step))
+        for request in requests:
+            self._waiting.pop(request.prompt.session)
+        by_row = {id(request.row): request for request in requests}
+        rows = [request.row for request in requests]
 
         def deliver(row: Row) -> None:
             self._tell(by_row[id(row)])
@@ -184,10 +184,10 @@ class LocalPolicy:
             # Not cancelled with the caller's episode: the others' completions are made here too.
             await anyio.to_thread.run_sync(compute)
         except Exception as error:  # noqa: BLE001  raised again in every request of the batch
-            for ticket in tickets:
-                if not ticket.ended:
-                    ticket.error = error
-                    self._tell(ticket)
+            for request in requests:
+                if not request.ended:
+                    request.error = error
+                    self._tell(request)
         finally:
             self._busy = False
             self._wake()

@@ -114,8 +114,8 @@ async def _started(folder: Path, options: Options) -> AsyncIterator[Policy]:
         base, options.engine, log=kept / "vllm.log", say=options.say, arguments=arguments
     ) as server:
         policy = await VLLMPolicy.connect([server], options.engine, tokenizer=folder)
-        if policy.abilities.adapters:
-            (policy.model,) = policy.abilities.adapters
+        if policy.capabilities.adapters:
+            (policy.model,) = policy.capabilities.adapters
         yield policy
     shutil.rmtree(kept)  # after an error it stays, to be read
 

@@ -69,7 +69,7 @@ async def collect(
     )
 
     async def play(place: int, member: int, session: str) -> Trajectory:
-        env = await workers.pool.take()
+        env = await workers.pool.acquire()
         trajectory = ended[place, member] = await rollout(
             env,
             policy,
@@ -83,7 +83,7 @@ async def collect(
             group=groups[place].id,
             session=session,
         )
-        workers.pool.give_back(env, trajectory)
+        workers.pool.release(env, trajectory)
         return trajectory
 
     places = product(range(len(tasks)), range(group_size))

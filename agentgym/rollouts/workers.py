@@ -33,11 +33,11 @@ class EnvPool:
         self.idle: list[TextEnv] = []
         self.failed: list[TextEnv] = []
 
-    async def take(self) -> TextEnv:
+    async def acquire(self) -> TextEnv:
         """An environment that nobody else uses."""
         return self.idle.pop() if self.idle else await anyio.to_thread.run_sync(self.make_env)
 
-    def give_back(self, env: TextEnv, trajectory: Trajectory) -> None:
+    def release(self, env: TextEnv, trajectory: Trajectory) -> None:
         """Let others use it, unless it failed; one that hangs must not even be closed."""
         if trajectory.failure is None:
             self.idle.append(env)

@@ -1,12 +1,12 @@
-"""Runs a command and ends it, with all its descendants, when its client lets go of it or dies.
+"""Runs a command and ends it, with all its descendants, when its client closes a pipe or dies.
 
-    python supervisor.py work COMMAND ...          it reads nothing; we end when it ends
-    python supervisor.py talk DEED COMMAND ...     it talks with the client, on our input and output
+    python supervisor.py work COMMAND ...             its input is empty; we end when it ends
+    python supervisor.py talk OWNER_FILE COMMAND ...  it uses our standard input and output
 
 The client, which started us, holds the other end of our standard input. When that end is closed,
-on purpose or because the client was killed, the kernel reports a hang-up, whatever is left to
-read. The command has a session, and so a process group, of its own. The standard library suffices
-here: ``python -I -S`` starts in milliseconds.
+on purpose or because the client was killed, the kernel reports a hang-up, even if there is input
+left to read. The command has its own session, and so its own process group. We use only the
+standard library: ``python -I -S`` starts in milliseconds.
 """
 
 import ctypes
@@ -39,11 +39,11 @@ def work(command: list[str]) -> int | None:
     return child.returncode
 
 
-def talk(deed: Path, command: list[str]) -> None:
-    """Run a command until the client is gone, then remove the deed's folder if it still exists.
+def talk(owner_file: Path, command: list[str]) -> None:
+    """Run a command until the client is gone; then, if the owner file exists, remove its folder.
 
-    When the command dies by itself we end its descendants and stay, because the folder, which
-    ``agentgym/mcp/home.py`` made, is still ours.
+    When the command dies by itself we end its descendants and stay, because we still own the
+    folder, which ``agentgym/mcp/server_folder.py`` made.
     """
     try:
         child = _started(command, None, last_word=signal.SIGKILL)
@@ -56,8 +56,8 @@ def talk(deed: Path, command: list[str]) -> None:
         finally:
             _end(child, COURTESY, SHORT_GRACE)
     finally:
-        if deed.exists():
-            shutil.rmtree(deed.parent, ignore_errors=True)
+        if owner_file.exists():
+            shutil.rmtree(owner_file.parent, ignore_errors=True)
 
 
 def _started(command: list[str], stdin: int | None, last_word: signal.Signals) -> Child:

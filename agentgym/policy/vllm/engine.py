@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from agentgym.policy.vllm import InFlight
-from agentgym.policy.vllm.server import Abilities
-from agentgym.policy.vllm.tokens import Question, Sampled
+from agentgym.policy.vllm.server import Capabilities
+from agentgym.policy.vllm.tokens import SampleRequest, SampleResponse
 
 
 class Engine(Protocol):
@@ -28,11 +28,11 @@ class Engine(Protocol):
         """Held around requests; it may be entered many times."""
         ...
 
-    async def probe(self) -> Abilities:
+    async def probe(self) -> Capabilities:
         """Find out what it can do."""
         ...
 
-    async def sample(self, question: Question) -> Sampled:
+    async def sample(self, request: SampleRequest) -> SampleResponse:
         """Sample once; cancelling it ends the work on it."""
         ...
 

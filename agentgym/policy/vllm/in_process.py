@@ -30,8 +30,8 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from agentgym.errors import BadInput, ServerError
 from agentgym.policy.vllm import EngineConfig, InFlight
 from agentgym.policy.vllm.process import environment
-from agentgym.policy.vllm.server import Abilities
-from agentgym.policy.vllm.tokens import Question, Sampled, entropy, labels, parameters
+from agentgym.policy.vllm.server import Capabilities
+from agentgym.policy.vllm.tokens import SampleRequest, SampleResponse, entropy, labels, parameters
 from agentgym.policy.vllm.watchdog import watched
 
 GRACE = 15.0  # seconds between asking it to end and killing it
@@ -84,10 +84,10 @@ class InProcessEngine:
         """See :class:`Engine`; there is nothing to connect to."""
         yield
 
-    async def probe(self) -> Abilities:
+    async def probe(self) -> Capabilities:
         """See :class:`Engine`; all is known, and nothing is lacking."""
         settings = self.llm.model_config
-        return Abilities(
+        return Capabilities(
             version=vllm.__version__,
             model=self.model,
             adapters=tuple(self._adapters),
@@ -98,15 +98,15 @@ class InProcessEngine:
             tempered=settings.logprobs_mode.startswith("processed"),
         )
 
-    async def sample(self, question: Question) -> Sampled:
+    async def sample(self, request: SampleRequest) -> SampleResponse:
         """See :class:`Engine`."""
-        work = self._complete(question, self._adapter(question.model))
+        work = self._complete(request, self._adapter(request.model))
         self.active += 1
         try:
             output = await self._ask("answer", work, self.config.request_timeout)
         finally:
             self.active -= 1
-        return _sampled(output, question.top)
+        return _sampled(output, request.top)
 
     async def pause(self, in_flight: InFlight) -> None:
         """See :class:`Engine`."""
@@ -154,11 +154,11 @@ class InProcessEngine:
             with anyio.CancelScope(shield=True):
                 await self._change("wake", self.llm.wake_up())
 
-    async def _complete(self, question: Question, adapter: LoRARequest | None) -> Any:
+    async def _complete(self, request: SampleRequest, adapter: LoRARequest | None) -> Any:
         answers = self.llm.generate(
-            tokens_input(list(question.ids), cache_salt=question.salt),
+            tokens_input(list(request.ids), cache_salt=request.salt),
             SamplingParams(
-                **parameters(question),
+                **parameters(request),
                 detokenize=False,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             ),
@@ -207,13 +207,13 @@ class InProcessEngine:
                 await asyncio.wait([task])
 
 
-def _sampled(output: Any, top: int) -> Sampled:
+def _sampled(output: Any, top: int) -> SampleResponse:
     """From a ``RequestOutput``."""
     (completion,) = output.outputs
     ids, tokens = list(completion.token_ids), completion.logprobs or []
     likely = ([t.logprob for t in token.values() if t.rank <= top] for token in tokens)
     spans = ((s.version, s.start, s.end) for s in completion.weight_versions or ())
-    return Sampled(
+    return SampleResponse(
         ids=ids,
         logprobs=[token[i].logprob for i, token in zip(ids, tokens, strict=True)],
         entropies=[entropy(logprobs) for logprobs in likely] if top else [],

@@ -12,8 +12,8 @@ from agentgym.policy import Completion, Prompt, Sampling
 from agentgym.policy.folder import chat_template
 from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.engine import Engine
-from agentgym.policy.vllm.server import Abilities
-from agentgym.policy.vllm.tokens import Question, Sampled
+from agentgym.policy.vllm.server import Capabilities
+from agentgym.policy.vllm.tokens import SampleRequest, SampleResponse
 from agentgym.rendering.renderer import ChatTemplate
 
 INTERRUPTIONS = 20  # of one completion; each is a weight update
@@ -25,7 +25,7 @@ class VLLMPolicy:
     def __init__(
         self,
         servers: Sequence[Engine],
-        abilities: Abilities,
+        capabilities: Capabilities,
         renderer: ChatTemplate,
         *,
         entropy_top: int = 0,
@@ -34,14 +34,14 @@ class VLLMPolicy:
 
         Args:
             servers: at least one.
-            abilities: what all of them can do.
+            capabilities: what all of them can do.
             renderer: of their model.
             entropy_top: most likely tokens from which entropies are estimated.
         """
-        self.servers, self.abilities, self.renderer = servers, abilities, renderer
-        self.max_context: int | None = abilities.max_model_len
+        self.servers, self.capabilities, self.renderer = servers, capabilities, renderer
+        self.max_context: int | None = capabilities.max_model_len
         self.entropy_top = entropy_top
-        self.model = abilities.model
+        self.model = capabilities.model
         """The served name that is asked: the model's or, once there is one, an adapter's."""
         self.weight_version = 0
         self._homes: dict[str, tuple[str, Engine]] = {}  # session -> its episode, its server
@@ -106,11 +106,11 @@ class VLLMPolicy:
             ServerError: the server refused the prompt, fell silent or could not be brought back.
         """
         server = self._home(prompt)
-        sampled = Sampled()
+        sampled = SampleResponse()
         for interruption in range(INTERRUPTIONS):
             rest = sampling.max_tokens - len(sampled.ids)
             sampled += await server.sample(
-                Question(
+                SampleRequest(
                     ids=[*prompt.ids, *sampled.ids],
                     sampling=sampling.model_copy(update={"max_tokens": rest}),
                     seed=prompt.seed + interruption,
@@ -133,7 +133,7 @@ class VLLMPolicy:
             self._homes[prompt.session] = (prompt.episode, server)
         return server
 
-    def _completion(self, sampled: Sampled) -> Completion:
+    def _completion(self, sampled: SampleResponse) -> Completion:
         return Completion(
             text=self.renderer.decode(sampled.ids),
             ids=sampled.ids,

@@ -17,7 +17,7 @@ from anyio.abc import Process
 from agentgym.errors import MissingExtra, ServerError
 from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.server import Server
-from agentgym.policy.vllm.tokens import Question, Sampled
+from agentgym.policy.vllm.tokens import SampleRequest, SampleResponse
 from agentgym.runtime import supervisor
 
 HEALTH = 0.5  # seconds between two looks
@@ -181,12 +181,12 @@ class OwnServer(Server):
         await self._process.aclose()
         self._process = None
 
-    async def sample(self, question: Question) -> Sampled:
+    async def sample(self, request: SampleRequest) -> SampleResponse:
         """See :meth:`Server.sample`; a server that is not back yet is waited for."""
         if not self._is_back:
             await self.bring_back()
         try:
-            return await super().sample(question)
+            return await super().sample(request)
         except ServerError as error:
             if error.status is None and error.pause is None:  # it was silent: does it hang?
                 self._is_back = await self._healthy()

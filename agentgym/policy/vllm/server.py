@@ -15,18 +15,17 @@ from typing import Any, NamedTuple
 import httpx
 
 from agentgym.errors import ServerError
-from agentgym.policy import Sampling
+from agentgym.policy import Sampling, retry
 from agentgym.policy.connections import Connections
-from agentgym.policy.retry import request
 from agentgym.policy.vllm import EngineConfig, InFlight
-from agentgym.policy.vllm.tokens import COMPLETIONS, GENERATE, Question, Sampled
+from agentgym.policy.vllm.tokens import COMPLETIONS, GENERATE, SampleRequest, SampleResponse
 
 PROBE_TIMEOUT = 120.0  # the first completion of a server takes long
 RECOVERIES = 3
 CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=256)
 
 
-class Abilities(NamedTuple):
+class Capabilities(NamedTuple):
     """What a server said and showed when it was probed."""
 
     version: str
@@ -77,13 +76,13 @@ class Server:
 
     async def _ask(self, method: str, path: str, json: Any, seconds: float, attempts: int) -> Any:
         async with self._connections.held() as client:
-            answer = await request(
+            answer = await retry.request(
                 client, method, path, json=json, timeout=seconds, attempts=attempts
             )
         is_json = "json" in answer.headers.get("content-type", "")
         return answer.json() if is_json and answer.content else None
 
-    async def sample(self, question: Question) -> Sampled:
+    async def sample(self, request: SampleRequest) -> SampleResponse:
         """Sample once; a lost server is brought back and asked again, a few times.
 
         Cancelling it closes the connection, upon which the server stops its work.
@@ -97,7 +96,7 @@ class Server:
                 try:
                     answer = await self.post(
                         self.route.path,
-                        self.route.request(question),
+                        self.route.request(request),
                         seconds=self.config.request_timeout,
                         attempts=3,
                     )
@@ -107,7 +106,7 @@ class Server:
                         raise
                     await self.recover()
                 else:
-                    return self.route.answer(answer, question.top)
+                    return self.route.answer(answer, request.top)
         finally:
             self.active -= 1
         raise AssertionError("unreachable")
@@ -139,7 +138,7 @@ class Server:
         body = {"new_version": str(version)}
         await self.post("/update_weight_version", body, seconds=self.config.update_timeout)
 
-    async def probe(self) -> Abilities:
+    async def probe(self) -> Capabilities:
         """Find out what the server can do, and take the best token route it has.
 
         Raises:
@@ -153,11 +152,11 @@ class Server:
                 raise
             raise ServerError(f"{self.url} does not answer as a vLLM server: {error}") from error
         base = next(model for model in models if not model.get("parent"))
-        cold = Question([0], Sampling(max_tokens=1), seed=0, model=base["id"], top=1)
+        cold = SampleRequest([0], Sampling(max_tokens=1), seed=0, model=base["id"], top=1)
         self.route = GENERATE if await self._has(cold) else COMPLETIONS
         hot = cold._replace(sampling=Sampling(max_tokens=1, temperature=2.0))
-        entropies = [(await self.sample(question)).entropies[0] for question in (cold, hot)]
-        return Abilities(
+        entropies = [(await self.sample(request)).entropies[0] for request in (cold, hot)]
+        return Capabilities(
             version=str(version),
             model=base["id"],
             adapters=tuple(model["id"] for model in models if model is not base),
@@ -168,9 +167,9 @@ class Server:
             tempered=not math.isclose(*entropies, rel_tol=1e-3),
         )
 
-    async def _has(self, question: Question) -> bool:
+    async def _has(self, request: SampleRequest) -> bool:
         try:
-            await self.post(GENERATE.path, GENERATE.request(question))
+            await self.post(GENERATE.path, GENERATE.request(request))
         except ServerError as error:
             if error.status not in {403, 404}:
                 raise

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from agentgym.policy import Sampling
 
 
-class Question(NamedTuple):
+class SampleRequest(NamedTuple):
     """What to sample."""
 
     ids: Sequence[int]
@@ -20,13 +20,13 @@ class Question(NamedTuple):
     model: str = ""
     """The served name of a model or adapter."""
     salt: str | None = None
-    """Prefixes are shared only between questions with the same salt."""
+    """Prefixes are shared only between requests with the same salt."""
     top: int = 0
     """Most likely tokens from which entropies are estimated."""
 
 
 @dataclass
-class Sampled:
+class SampleResponse:
     """What was sampled; the lists have one entry for each id."""
 
     ids: list[int] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Sampled:
     """The server's label of the weights; None where it gives none."""
     finish_reason: str = "stop"
 
-    def __iadd__(self, more: Sampled) -> Sampled:
+    def __iadd__(self, more: SampleResponse) -> SampleResponse:
         """Go on with what was sampled after an interruption."""
         self.ids += more.ids
         self.logprobs += more.logprobs
@@ -51,39 +51,39 @@ class Route(NamedTuple):
     """A route and its two translations."""
 
     path: str
-    request: Callable[[Question], dict[str, Any]]
-    answer: Callable[[dict[str, Any], int], Sampled]
+    request: Callable[[SampleRequest], dict[str, Any]]
+    answer: Callable[[dict[str, Any], int], SampleResponse]
 
 
-def parameters(question: Question) -> dict[str, Any]:
+def parameters(request: SampleRequest) -> dict[str, Any]:
     """vLLM's sampling parameters."""
-    sampling = question.sampling
+    sampling = request.sampling
     return {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": sampling.top_k or -1,
         "max_tokens": sampling.max_tokens,
-        "seed": question.seed,
-        "stop_token_ids": sorted(question.stop_ids),
-        "logprobs": question.top + 1 if question.top else 0,  # the sampled one is among them
+        "seed": request.seed,
+        "stop_token_ids": sorted(request.stop_ids),
+        "logprobs": request.top + 1 if request.top else 0,  # the sampled one is among them
     }
 
 
-def _generate_request(question: Question) -> dict[str, Any]:
+def _generate_request(request: SampleRequest) -> dict[str, Any]:
     return {
-        "model": question.model or None,
-        "token_ids": list(question.ids),
-        "sampling_params": parameters(question),
-        "cache_salt": question.salt,
+        "model": request.model or None,
+        "token_ids": list(request.ids),
+        "sampling_params": parameters(request),
+        "cache_salt": request.salt,
     }
 
 
-def _generate_answer(answer: dict[str, Any], top: int) -> Sampled:
+def _generate_answer(answer: dict[str, Any], top: int) -> SampleResponse:
     (choice,) = answer["choices"]
     tokens = choice["logprobs"]["content"] if choice["token_ids"] else []
     spans = ((s["version"], s["start"], s["end"]) for s in choice.get("weight_versions") or ())
     likely = ([t["logprob"] for t in token["top_logprobs"] if t["rank"] <= top] for token in tokens)
-    return Sampled(
+    return SampleResponse(
         ids=choice["token_ids"],
         logprobs=[token["logprob"] for token in tokens],
         entropies=[entropy(logprobs) for logprobs in likely] if top else [],
@@ -92,21 +92,21 @@ def _generate_answer(answer: dict[str, Any], top: int) -> Sampled:
     )
 
 
-def _completion_request(question: Question) -> dict[str, Any]:
-    return parameters(question) | {
-        "model": question.model,
-        "prompt": list(question.ids),
-        "cache_salt": question.salt,
+def _completion_request(request: SampleRequest) -> dict[str, Any]:
+    return parameters(request) | {
+        "model": request.model,
+        "prompt": list(request.ids),
+        "cache_salt": request.salt,
         "return_token_ids": True,
     }
 
 
-def _completion_answer(answer: dict[str, Any], top: int) -> Sampled:
+def _completion_answer(answer: dict[str, Any], top: int) -> SampleResponse:
     (choice,) = answer["choices"]
     ids = choice["token_ids"]
     logprobs = choice["logprobs"]["token_logprobs"] if ids else []
     likely = choice["logprobs"]["top_logprobs"] if ids and top else []
-    return Sampled(
+    return SampleResponse(
         ids=ids,
         logprobs=logprobs,
         entropies=[entropy(sorted(t.values(), reverse=True)[:top]) for t in likely],

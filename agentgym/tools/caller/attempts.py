@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from agentgym.errors import ServerError
 from agentgym.tools.caller.limits import CallLimits, Ledger
-from agentgym.tools.caller.rate_limiter import Busy, RateLimiter
+from agentgym.tools.caller.rate_limiter import RateLimiter, SlotTimeout
 from agentgym.tools.tool import Outcome, Tool, ToolResult, TooSlow, Transient, result_of
 
 LONGEST_PAUSE = 60.0  # seconds; who is told to wait longer is better told so
@@ -64,7 +64,7 @@ class Attempts:
                 return _busy(f"{tool.name} was not run: {stuck} took too long and still runs")
             try:
                 outcome = await self._one(tool, given, limits, limiter, ledger)
-            except Busy:
+            except SlotTimeout:
                 return self._refused(tool, limiter)
             wait = may_help(tool, outcome)
             again = wait is not None and wait <= LONGEST_PAUSE and not self.still_runs(tool, ledger)
@@ -87,21 +87,21 @@ class Attempts:
         self, tool: Tool, given: BaseModel, limits: CallLimits, limiter: RateLimiter, ledger: Ledger
     ) -> Outcome:
         """A single attempt."""
-        hopeless = self._hanging(tool) >= limiter.concurrency
-        await limiter.enter(0.0 if hopeless else limits.patience)
+        all_hanging = self._hanging(tool) >= limiter.concurrency
+        await limiter.acquire(0.0 if all_hanging else limits.patience)
         if tool.is_async:
             try:
                 with anyio.move_on_after(limits.timeout):
                     return await tool.aanswer(given)
             finally:
-                limiter.leave()
+                limiter.release()
         else:
             try:
                 running = tool.start(given)
             except RuntimeError as error:  # the system has no thread left
-                limiter.leave()
+                limiter.release()
                 return error
-            running.add_done_callback(lambda _: limiter.leave())
+            running.add_done_callback(lambda _: limiter.release())
             try:
                 with anyio.move_on_after(limits.timeout) as clock:
                     return await asyncio.wrap_future(running)
@@ -118,7 +118,7 @@ class Attempts:
     def _refused(self, tool: Tool, limiter: RateLimiter) -> ToolResult:
         hanging = self._hanging(tool)
         hang = f", {hanging} of them hang" if hanging else ""
-        return _busy(f"{tool.name} is busy: {limiter.inside} calls of it are running{hang}")
+        return _busy(f"{tool.name} is busy: {limiter.in_use} calls of it are running{hang}")
 
 
 def may_help(tool: Tool, outcome: Outcome) -> float | None:

@@ -16,7 +16,7 @@ from agentgym.tools.caller.cache import ResultCache, cache_key
 from agentgym.tools.caller.limits import CallLimits, Ledger
 from agentgym.tools.caller.recording import RecordedCall, Recorder, Replay, history_after, place_of
 from agentgym.tools.caller.redaction import Secrets
-from agentgym.tools.caller.turn import Asked, count, lines, plan
+from agentgym.tools.caller.turn import PlannedCall, count, lines, plan
 from agentgym.tools.tool import Tool, ToolCall, ToolResult, result_of
 
 
@@ -82,7 +82,7 @@ class ToolCaller:
         recorded = self._recorded(turn, ledger)
         if recorded and isinstance(self.recording, Recorder):
             await anyio.to_thread.run_sync(self.recording.write, recorded)
-        return [asked.result for asked in turn if asked.result]
+        return [planned.result for planned in turn if planned.result]
 
     def run(
         self, tools: Sequence[Tool], calls: Sequence[ToolCall], ledger: Ledger
@@ -93,13 +93,13 @@ class ToolCaller:
             return background.call(self.call, tools, calls, ledger)
         turn = self._planned(tools, calls, ledger)
         for line in lines(turn):
-            for asked in line:
-                self._at_once(asked)
+            for planned in line:
+                self._at_once(planned)
         count(turn, ledger)
         recorded = self._recorded(turn, ledger)
         if recorded and isinstance(self.recording, Recorder):
             self.recording.write(recorded)
-        return [asked.result for asked in turn if asked.result]
+        return [planned.result for planned in turn if planned.result]
 
     def still_runs(self, tools: Iterable[Tool], ledger: Ledger) -> str | None:
         """The name of a call that its episode gave up and that may still change ``tools``' objects.
@@ -111,35 +111,37 @@ class ToolCaller:
 
     def _planned(
         self, tools: Sequence[Tool], calls: Sequence[ToolCall], ledger: Ledger
-    ) -> list[Asked]:
+    ) -> list[PlannedCall]:
         """The turn, with the results that are known without running anything."""
         turn = plan(tools, calls, ledger, self.secrets)
-        for asked in turn:
-            if isinstance(self.recording, Replay) and asked.number:
-                place = place_of(ledger, asked.number, asked.call)
-                asked.result = self.recording.result(
-                    asked.call, place, ledger.episode, asked.number
+        for planned in turn:
+            if isinstance(self.recording, Replay) and planned.number:
+                place = place_of(ledger, planned.number, planned.call)
+                planned.result = self.recording.result(
+                    planned.call, place, ledger.episode, planned.number
                 )
-            elif asked.result:
-                asked.result = self._shown(asked, asked.result)
+            elif planned.result:
+                planned.result = self._shown(planned, planned.result)
         return turn
 
-    async def _one_after_another(self, line: Sequence[Asked], ledger: Ledger) -> None:
-        for asked in line:
-            assert asked.todo
-            tool, given = asked.todo
+    async def _one_after_another(self, line: Sequence[PlannedCall], ledger: Ledger) -> None:
+        for planned in line:
+            assert planned.todo
+            tool, given = planned.todo
             if tool.quick:
-                self._at_once(asked)
+                self._at_once(planned)
             else:
-                asked.result = self._shown(asked, await self._result(asked, tool, given, ledger))
+                planned.result = self._shown(
+                    planned, await self._result(planned, tool, given, ledger)
+                )
 
-    def _at_once(self, asked: Asked) -> None:
-        assert asked.todo
-        tool, given = asked.todo
-        asked.result = self._shown(asked, result_of(tool.answer(given)))
+    def _at_once(self, planned: PlannedCall) -> None:
+        assert planned.todo
+        tool, given = planned.todo
+        planned.result = self._shown(planned, result_of(tool.answer(given)))
 
     async def _result(
-        self, asked: Asked, tool: Tool, given: BaseModel, ledger: Ledger
+        self, planned: PlannedCall, tool: Tool, given: BaseModel, ledger: Ledger
     ) -> ToolResult:
         """From the cache, from somebody who is asking the same, or from the tool."""
         attempts = partial(self._attempts.result, tool, given, self._limits(tool.name), ledger)
@@ -148,16 +150,16 @@ class ToolCaller:
             return await attempts()
 
         async def without_secrets() -> ToolResult:
-            return _hidden(asked, await attempts())
+            return _hidden(planned, await attempts())
 
         result, had = await self.cache.once(key, without_secrets)
         ledger.cached += had
         return result
 
-    def _shown(self, asked: Asked, result: ToolResult) -> ToolResult:
+    def _shown(self, planned: PlannedCall, result: ToolResult) -> ToolResult:
         """What the model reads of a result: no secrets, and not more than it may be long."""
-        result = _hidden(asked, result)
-        longest = self._limits(asked.call.name).longest
+        result = _hidden(planned, result)
+        longest = self._limits(planned.call.name).longest
         if longest is not None and len(result.content) > longest:
             left = len(result.content) - longest
             note = f"\n[{left:,} of {len(result.content):,} characters are left out here]"
@@ -167,15 +169,15 @@ class ToolCaller:
     def _limits(self, name: str) -> CallLimits:
         return self.per_tool.get(name, self.limits)
 
-    def _recorded(self, turn: Sequence[Asked], ledger: Ledger) -> list[RecordedCall]:
+    def _recorded(self, turn: Sequence[PlannedCall], ledger: Ledger) -> list[RecordedCall]:
         """The turn as lines of a recording; the ledger moves on behind it."""
         if self.recording is None:
             return []
-        recorded = [asked.recorded(ledger) for asked in turn if asked.number]
+        recorded = [planned.recorded(ledger) for planned in turn if planned.number]
         ledger.history = history_after(ledger, recorded)
         return recorded
 
 
-def _hidden(asked: Asked, result: ToolResult) -> ToolResult:
+def _hidden(planned: PlannedCall, result: ToolResult) -> ToolResult:
     """A result of the call's own, without secrets."""
-    return ToolResult(content=asked.secrets.hide(result.content), error=result.error)
+    return ToolResult(content=planned.secrets.hide(result.content), error=result.error)

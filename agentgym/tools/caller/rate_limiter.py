@@ -1,7 +1,7 @@
-"""The limiter of a tool: so many calls at a time, so many a second, first come first served.
+"""The rate limiter of a tool: bounds concurrent calls and calls per second, in order of arrival.
 
-One limiter serves all event loops of a process, as a run may use one loop after another while the
-threads of calls that hang stay. Hence futures of threads and not the primitives of one loop.
+One limiter serves all event loops of a process: a run may use one loop after another while hanging
+calls keep their threads. So it uses futures of threads and not the primitives of one loop.
 """
 
 from __future__ import annotations
@@ -15,74 +15,74 @@ from threading import Lock
 import anyio
 
 
-class Busy(Exception):
-    """The limiter did not open in time."""
+class SlotTimeout(Exception):
+    """No slot became free in time."""
 
 
 class RateLimiter:
-    """Whoever has entered must leave; calls may leave from any thread."""
+    """Every ``acquire`` needs a ``release``, which may come from any thread."""
 
     def __init__(self, concurrency: int, rate: float | None) -> None:
-        """Let ``concurrency`` calls in at a time and, at even intervals, ``rate`` a second."""
+        """Allow ``concurrency`` calls at a time and ``rate`` calls per second, evenly spaced."""
         self.concurrency = concurrency
-        self.inside = 0
+        self.in_use = 0
         self._interval = 1 / rate if rate else 0.0
         self._next = 0.0  # on the monotonic clock
         self._waiting: deque[Future[None]] = deque()
         self._lock = Lock()
 
-    async def enter(self, patience: float) -> None:
-        """Wait for one's turn.
+    async def acquire(self, patience: float) -> None:
+        """Wait for a free slot.
 
         Args:
-            patience: seconds.
+            patience: longest wait, in seconds.
 
         Raises:
-            Busy: it did not come in that time; nothing is held.
+            SlotTimeout: none became free in that time; the caller holds none.
         """
         deadline = time.monotonic() + patience
         with anyio.move_on_after(patience) as clock:
             await self._slot()
         if clock.cancelled_caught:
-            raise Busy
+            raise SlotTimeout
         try:
             await anyio.sleep(self._reserve(deadline))
         except BaseException:
-            self.leave()
+            self.release()
             raise
 
-    def leave(self) -> None:
-        """Let the next one in."""
+    def release(self) -> None:
+        """Free the slot for the next waiting call."""
         with self._lock:
             while self._waiting:
-                ticket = self._waiting.popleft()
-                if ticket.set_running_or_notify_cancel():  # else who held it has gone away
+                waiter = self._waiting.popleft()
+                if waiter.set_running_or_notify_cancel():  # else its caller was cancelled
                     break
             else:
-                self.inside -= 1
+                self.in_use -= 1
                 return
-        ticket.set_result(None)
+        waiter.set_result(None)
 
     async def _slot(self) -> None:
         with self._lock:
-            if self.inside < self.concurrency:
-                self.inside += 1
+            if self.in_use < self.concurrency:
+                self.in_use += 1
                 return
-            ticket: Future[None] = Future()
-            self._waiting.append(ticket)
+            waiter: Future[None] = Future()
+            self._waiting.append(waiter)
         try:
-            await asyncio.wrap_future(ticket)
+            await asyncio.wrap_future(waiter)
         except asyncio.CancelledError:
-            if not ticket.cancel():  # the turn came at the very moment
-                self.leave()
+            if not waiter.cancel():  # it got the slot at the same moment
+                self.release()
             raise
 
     def _reserve(self, deadline: float) -> float:
-        """Seconds until the next free moment, which is ours from now on."""
+        """Reserve the next free time; the seconds until then."""
         with self._lock:
             now = time.monotonic()
             start = max(now, self._next)
             if start > max(now, deadline):
-                raise Busy
+                raise SlotTimeout
             self._next = start + self._interval
         return start - now

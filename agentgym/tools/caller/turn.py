@@ -15,7 +15,7 @@ from agentgym.tools.tool import Tool, ToolCall, ToolResult
 
 
 @dataclass
-class Asked:
+class PlannedCall:
     """A call of the turn."""
 
     call: ToolCall
@@ -44,58 +44,60 @@ class Asked:
 
 def plan(
     tools: Sequence[Tool], calls: Sequence[ToolCall], ledger: Ledger, secrets: Secrets
-) -> list[Asked]:
+) -> list[PlannedCall]:
     """Look the calls up, check their arguments and charge them to the budget."""
     known = {tool.name: tool for tool in tools}
     turn = []
     for call in calls:
         if ledger.budget is not None and ledger.spent >= ledger.budget:
             spent = ToolResult(content=f"No calls are left of {ledger.budget}.", error="budget")
-            turn.append(Asked(call, secrets, result=spent))
+            turn.append(PlannedCall(call, secrets, result=spent))
         else:
             ledger.spent += 1
-            turn.append(_asked(known, call, ledger.spent, secrets))
+            turn.append(_plan_one(known, call, ledger.spent, secrets))
     return turn
 
 
-def _asked(known: Mapping[str, Tool], call: ToolCall, number: int, secrets: Secrets) -> Asked:
+def _plan_one(
+    known: Mapping[str, Tool], call: ToolCall, number: int, secrets: Secrets
+) -> PlannedCall:
     tool = known.get(call.name)
     if tool is None:
         result = ToolResult(content=str(UnknownName("tool", call.name, known)), error="unknown")
-        return Asked(written(call, secrets), secrets, number, result=result)
+        return PlannedCall(written(call, secrets), secrets, number, result=result)
     secrets = secrets.and_those_given(tool, call.arguments)
-    asked = Asked(written(call, secrets, tool), secrets, number)
+    planned = PlannedCall(written(call, secrets, tool), secrets, number)
     given = tool.check(call.arguments)
     if isinstance(given, ToolResult):
-        asked.result = given
+        planned.result = given
     else:
-        asked.todo = tool, given
-    return asked
+        planned.todo = tool, given
+    return planned
 
 
-def lines(turn: Sequence[Asked]) -> list[list[Asked]]:
+def lines(turn: Sequence[PlannedCall]) -> list[list[PlannedCall]]:
     """What may run at the same time; within a line one waits for the one before it.
 
     Methods of one object may read and write its state, so they form a line, in the order in which
     they were asked for; pure ones and functions stand alone.
     """
-    found: list[list[Asked]] = []
-    of_object: dict[int, list[Asked]] = {}
-    for asked in turn:
-        if asked.todo is None or asked.result is not None:
+    found: list[list[PlannedCall]] = []
+    of_object: dict[int, list[PlannedCall]] = {}
+    for planned in turn:
+        if planned.todo is None or planned.result is not None:
             continue
-        tool, _ = asked.todo
+        tool, _ = planned.todo
         if tool.owner is None or tool.pure:
-            found.append([asked])
+            found.append([planned])
         elif id(tool.owner) in of_object:
-            of_object[id(tool.owner)].append(asked)
+            of_object[id(tool.owner)].append(planned)
         else:
-            found.append(of_object.setdefault(id(tool.owner), [asked]))
+            found.append(of_object.setdefault(id(tool.owner), [planned]))
     return found
 
 
-def count(turn: Sequence[Asked], ledger: Ledger) -> None:
+def count(turn: Sequence[PlannedCall], ledger: Ledger) -> None:
     """Add the outcomes to the ledger; a call without a result was cancelled."""
     ledger.outcomes.update(
-        "cancelled" if asked.result is None else asked.result.error or "ok" for asked in turn
+        "cancelled" if planned.result is None else planned.result.error or "ok" for planned in turn
     )

@@ -51,10 +51,12 @@ class NoBrowser(AgentGymError, RuntimeError):
 class Browser:
     """A Chromium with its driver and its folder; it starts and ends as a whole."""
 
-    def __init__(self, context: BrowserContext, driver: Playwright, keeper: Keeper) -> None:
+    def __init__(
+        self, context: BrowserContext, driver: Playwright, supervisor: BrowserSupervisor
+    ) -> None:
         self._context = context
         self._driver = driver
-        self._keeper = keeper
+        self._supervisor = supervisor
         self._idle: list[Tab] = []
         self.alive = True
         context.on("close", lambda _: self._die())
@@ -71,15 +73,15 @@ class Browser:
             from playwright.async_api import Error, async_playwright  # noqa: PLC0415  optional
         except ImportError as error:
             raise MissingExtra("the browser", "gui") from error
-        program, keeper, driver = executable(), Keeper(), async_playwright()
+        program, supervisor, driver = executable(), BrowserSupervisor(), async_playwright()
         try:
             with anyio.fail_after(START_LIMIT):
                 playwright = await driver.start()
                 context = await playwright.chromium.launch_persistent_context(
-                    keeper.folder / "profile",
+                    supervisor.folder / "profile",
                     executable_path=program,
-                    artifacts_dir=keeper.folder / "artifacts",
-                    env={**os.environ, "TMPDIR": str(keeper.folder)},
+                    artifacts_dir=supervisor.folder / "artifacts",
+                    env={**os.environ, "TMPDIR": str(supervisor.folder)},
                     args=FLAGS,
                     viewport={"width": 640, "height": 480},
                     timezone_id="UTC",
@@ -92,13 +94,13 @@ class Browser:
             with anyio.CancelScope(shield=True):
                 with anyio.move_on_after(STOP_LIMIT):
                     await driver.__aexit__()
-                await keeper.clear_up()
+                await supervisor.clear_up()
             if isinstance(error, (Error, TimeoutError)):
                 raise NoBrowser(f"{program} does not start: {error}") from error
             raise
-        return cls(context, playwright, keeper)
+        return cls(context, playwright, supervisor)
 
-    async def lend(self, site: Site) -> Tab:
+    async def acquire(self, site: Site) -> Tab:
         """A page of the site, for one episode.
 
         Raises:
@@ -120,12 +122,12 @@ class Browser:
         try:
             await tab.load()
         except BaseException:
-            self.take_back(tab, usable=False)
+            self.release(tab, usable=False)
             raise
         return tab
 
-    def take_back(self, tab: Tab, *, usable: bool = True) -> None:
-        """End of the loan; from any thread. What is not usable is closed when it is convenient."""
+    def release(self, tab: Tab, *, usable: bool = True) -> None:
+        """Return a tab, from any thread; an unusable one is closed later."""
         tab.usable &= usable
         if self.alive:
             self._idle.append(tab)
@@ -138,7 +140,7 @@ class Browser:
         for part in (self._context.close, self._driver.stop):
             with anyio.move_on_after(STOP_LIMIT), suppress(Error):
                 await part()
-        await self._keeper.clear_up()
+        await self._supervisor.clear_up()
 
     def _take(self, fits: Callable[[Tab], bool]) -> Tab | None:
         tab = next(filter(fits, self._idle), None)
@@ -151,14 +153,14 @@ class Browser:
         self._idle.clear()
 
 
-class Keeper:
-    """A folder for the browser's files, and the process that clears up when ours is killed."""
+class BrowserSupervisor:
+    """A folder for the browser's files, and the process that cleans up when ours is killed."""
 
     def __init__(self) -> None:
         far = len(tempfile.gettempdir()) > LONGEST_PLACE
         place = "/tmp" if far else None
         self.folder = Path(tempfile.mkdtemp(prefix="agentgym-browser-", dir=place))
-        command = [sys.executable, "-I", "-S", str(HERE / "keeper.py"), str(self.folder)]
+        command = [sys.executable, "-I", "-S", str(HERE / "supervisor.py"), str(self.folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
     async def clear_up(self) -> None:
@@ -204,17 +206,17 @@ async def begin(site: Site, given: dict[str, Any]) -> tuple[Tab, View]:
 
 async def _begin(site: Site, given: dict[str, Any]) -> tuple[Tab, View]:
     host = await browser()
-    tab = await host.lend(site)
+    tab = await host.acquire(site)
     try:
         return tab, await tab.begin(given)
     except BaseException:  # when cancelled, nobody knows where the page is
-        host.take_back(tab, usable=False)
+        host.release(tab, usable=False)
         raise
 
 
 def end(tab: Tab, *, usable: bool = True) -> None:
     """The episode on this page is over; from any thread."""
-    tab.lender.take_back(tab, usable=usable)
+    tab.pool.release(tab, usable=usable)
 
 
 def close_browser() -> None:

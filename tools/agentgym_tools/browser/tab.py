@@ -42,10 +42,10 @@ class Site:
     """JavaScript that fills in ``gymPage.site``, see page.js."""
 
 
-class Lender(Protocol):
+class TabPool(Protocol):
     """Whoever lends a page to an episode."""
 
-    def take_back(self, tab: Tab, *, usable: bool = True) -> None:
+    def release(self, tab: Tab, *, usable: bool = True) -> None:
         """The episode is over; from any thread."""
         ...
 
@@ -53,9 +53,9 @@ class Lender(Protocol):
 class Tab:
     """A page of a site; every method belongs to the background loop."""
 
-    def __init__(self, page: Page, site: Site, lender: Lender) -> None:
+    def __init__(self, page: Page, site: Site, pool: TabPool) -> None:
         self.site = site
-        self.lender = lender
+        self.pool = pool
         self.usable = True
         self._page = page
         page.on("crash", lambda _: self._break())

@@ -87,7 +87,7 @@ class Learner:
             minibatch. With a correction that may weigh or reject, also its effect.
         """
         before: dict[str, float] = {}
-        if correction.looks_first:
+        if correction.needs_recomputed:
             rows, before = corrected(rows, self.logprobs(rows, temperature), correction)
         differences: list[Tensor] = []
 
@@ -137,7 +137,7 @@ class Learner:
                 )
                 for name, value in measured.items():
                     totals[name].append(value)
-        give_back_memory()
+        trim_memory()
         metrics = {name: sum(values) / len(values) for name, values in totals.items()}
         return metrics | (before or mismatch(torch.cat(differences)))
 
@@ -215,7 +215,7 @@ class Learner:
             return logprobs(model, batch, temperature)
 
 
-def give_back_memory() -> None:
+def trim_memory() -> None:
     """Return what was freed to the system.
 
     glibc keeps it for the thread that freed it, and each update may run in another thread: without

@@ -98,7 +98,7 @@ class Correction(BaseModel):
         return self
 
     @property
-    def looks_first(self) -> bool:
+    def needs_recomputed(self) -> bool:
         """Whether the trainer's own logprobs are needed before the first update."""
         return self.old == "recomputed" or bool(self.reject)
 

@@ -143,7 +143,7 @@ class Tree:
     async def root(self, session: str) -> Trajectory:
         """Play an episode from the beginning."""
         number = next(self._numbers)
-        env = await self.workers.pool.take()
+        env = await self.workers.pool.acquire()
         trajectory = await rollout(
             env,
             self.workers.policy,
@@ -193,7 +193,7 @@ class Tree:
             await event.wait()
 
     async def _end(self, number: int, env: TextEnv, trajectory: Trajectory) -> Trajectory:
-        self.workers.pool.give_back(env, trajectory)
+        self.workers.pool.release(env, trajectory)
         self.ended[number] = trajectory
         if len(self.ended) == self.started:
             for event in [self.workers.add(self.root) for _ in range(self.start())]:

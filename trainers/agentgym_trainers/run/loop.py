@@ -104,7 +104,7 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
             "means that the first prompt leaves no room to answer in "
             f"{_context(run)} tokens"
         )
-    if experience.learnt_from:
+    if experience.trained_on:
         started = time.perf_counter()
         batch = await anyio.to_thread.run_sync(_credited, run, experience, step)
         numbers |= batch.measured
@@ -145,15 +145,15 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
 
 
 def _credited(run: Run, experience: Experience, step: int) -> Credited:
-    learnt_from, config = experience.learnt_from, run.config
+    trained_on, config = experience.trained_on, run.config
     if run.successes:
         seed = derive_seed(config.seed, "replay", step)
-        groups = [group.trajectories for group in grouped(learnt_from)]
-        learnt_from = [t for group in groups for t in run.successes.shown(group, seed)]
+        groups = [group.trajectories for group in grouped(trained_on)]
+        trained_on = [t for group in groups for t in run.successes.shown(group, seed)]
         run.successes.remember(experience.played)
-    batch = credited(config, learnt_from, greedy=experience.greedy, critic=run.critic)
-    new = {t.id for t in experience.learnt_from}
-    return replace(batch, replayed=sum(t.id not in new for t in learnt_from))
+    batch = credited(config, trained_on, greedy=experience.greedy, critic=run.critic)
+    new = {t.id for t in experience.trained_on}
+    return replace(batch, replayed=sum(t.id not in new for t in trained_on))
 
 
 def _context(run: Run) -> int:
@@ -174,7 +174,7 @@ def _require_agreement(mismatch: float) -> None:
 
 def _describe(experience: Experience, step: int) -> dict[str, float]:
     report = Report.of(experience.played)
-    used = len(experience.learnt_from)
+    used = len(experience.trained_on)
     steps = [s for t in experience.played for s in t.steps]
     versions = [version for s in steps for version in s.weight_versions]
     return {

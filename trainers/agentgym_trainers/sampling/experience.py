@@ -40,7 +40,7 @@ class TaskOrder:
 class Experience:
     """What a training step learns from."""
 
-    learnt_from: list[Trajectory] = field(default_factory=list)
+    trained_on: list[Trajectory] = field(default_factory=list)
     """Whole groups, in order."""
     played: list[Trajectory] = field(default_factory=list)
     """Everything that was played for it, failures and dropped groups included."""
@@ -109,7 +109,7 @@ async def gather(
             taken_as_is = not config.rollouts.dynamic or experience.batches == last
             if len(complete) > 1 and (taken_as_is or len({t.reward for t in complete}) > 1):
                 kept.append(group.model_copy(update={"trajectories": complete}))
-    experience.learnt_from = [t for group in kept for t in group.trajectories]
+    experience.trained_on = [t for group in kept for t in group.trajectories]
     experience.seconds = time.perf_counter() - started
     return experience
 

@@ -17,7 +17,7 @@ from agentgym.policy.folder import base_folder
 from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import OwnServer, adapter_arguments, serving
-from agentgym.policy.vllm.server import Abilities, Server
+from agentgym.policy.vllm.server import Capabilities, Server
 from agentgym.rendering.renderer import Renderer
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.display import Display
@@ -127,7 +127,7 @@ async def _following(
     policy = await VLLMPolicy.connect(
         engines, config.policy.vllm, tokenizer=start, template=template
     )
-    _require(policy.abilities, config)
+    _require(policy.capabilities, config)
     sync = _weight_sync(config, policy, model)
     stack.callback(sync.close)
     prompt = _first_prompt(config, policy.renderer)
@@ -172,22 +172,22 @@ def _weight_sync(config: TrainConfig, policy: VLLMPolicy, model: Any) -> WeightS
             return NativeSync(policy, model, settings.in_flight, backend, dtype)
 
 
-def _require(abilities: Abilities, config: TrainConfig) -> None:
+def _require(capabilities: Capabilities, config: TrainConfig) -> None:
     """Check that a server can be trained with.
 
     Raises:
         BadInput: it lacks something; the message says how to start it.
     """
     lacks = []
-    if not abilities.token_route:
+    if not capabilities.token_route:
         lacks.append("--enable-scale-out (tokens in and out, with their weight versions)")
-    if not abilities.dev_routes:
+    if not capabilities.dev_routes:
         lacks.append("VLLM_SERVER_DEV_MODE=1 in its environment (weight updates)")
-    if not abilities.tempered and config.rollouts.sampling.temperature != 1:
+    if not capabilities.tempered and config.rollouts.sampling.temperature != 1:
         lacks.append("--logprobs-mode processed_logprobs (logprobs after temperature)")
     if lacks:
         raise BadInput(
-            f"the vLLM server that serves {abilities.model} cannot be trained with; it lacks\n  "
+            f"the vLLM server that serves {capabilities.model} cannot be trained with; it lacks\n  "
             + "\n  ".join(lacks)
             + "\n`agentgym serve MODEL` starts one that has it all"
         )

@@ -18,7 +18,7 @@ from agentgym.policy import Sampling
 from agentgym.policy.vllm import InFlight
 from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
-from agentgym.policy.vllm.tokens import Question
+from agentgym.policy.vllm.tokens import SampleRequest
 
 PROBE_TOKENS = 16
 EXACT = 1e-4  # float32 on both sides agrees better than this
@@ -107,7 +107,7 @@ class Probe:
 
     async def _one(self, server: Engine, version: int) -> float:
         sampled = await server.sample(
-            Question(
+            SampleRequest(
                 ids=self.prompt,
                 sampling=self.sampling,
                 seed=version,

@@ -1,6 +1,6 @@
 """Clears up after a browser whose owner died: ends its processes, removes its folder.
 
-    python keeper.py FOLDER
+    python supervisor.py FOLDER
 
 The owner holds the other end of our standard input and never writes: when it ends, however it
 ends, we read the end of the file. The processes of the browser are those that have the folder in
