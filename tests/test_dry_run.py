@@ -146,7 +146,11 @@ def test_an_unknown_environment_is_an_unknown_name(tmp_path):
         require_ready(load(file))
 
 
-@pytest.mark.parametrize("arguments", [["gone.toml"], ["quickstart.toml", "--stpes=3"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["gone.toml"], ["quickstart.toml", "--stpes=3"], ["quickstart.toml", "--dryrun"]],
+    ids=" ".join,
+)
 def test_a_mistake_is_answered_at_once(arguments):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "agentgym", "train", *arguments],
