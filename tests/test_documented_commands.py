@@ -115,6 +115,7 @@ INSTEAD = {
     r"eval .*--policy smollm2": parsed,  # a real model, minutes
     r"eval --suite ": parsed,  # minutes
     r"eval agentgym/Gem-v0 ": parsed,  # needs the extra gem
+    r"eval .*--out episodes": parsed,  # the fixture writes that file for `select`
     r"eval ": short,
 }
 """How commands are checked that would take long, or need what a machine may lack; the first that
