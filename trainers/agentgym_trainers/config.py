@@ -210,7 +210,7 @@ class TrainConfig(Table):
     """Which past turns the policy sees."""
     credit: SerializeAsAny[Credit]
     """The advantage of each step or token. credit.name selects one of the parts below; rollouts,
-    context and objective work the same way."""
+    context and objective work the same way. As options: --credit.name=gigpo --credit.gamma=0.9"""
     objective: SerializeAsAny[Objective] = PPOClip()
     """The loss, given advantages."""
     shaping: tuple[SerializeAsAny[Shaping], ...] = ()

@@ -35,13 +35,13 @@ class EngineConfig(BaseModel):
     max_num_seqs: Annotated[int, Field(ge=1)] = 64
     """Concurrent completions on each server."""
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Share of GPU memory for weights and KV cache; 0.4 leaves room for a trainer on it."""
+    """Share of GPU memory for weights and KV cache; 0.4 leaves room for a trainer on the same GPU."""
     sleep: bool = True
     """Free the GPU memory for the trainer during an update (vllm-in-process)."""
     cpu_cache: Annotated[int, Field(ge=1)] = 4
     """Size of the KV cache on the CPU build, in GiB."""
     eager: bool = True
-    """False compiles the model and captures CUDA graphs: slower start, faster steps."""
+    """true starts quickly; false compiles the model and captures CUDA graphs for faster steps."""
     arguments: list[str] = []
     """More arguments for the server, as in `vllm serve --help`."""
     variables: dict[str, str] = {}

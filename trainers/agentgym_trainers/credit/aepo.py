@@ -75,7 +75,7 @@ class AEPO(Credit):
     needs: ClassVar[frozenset[Need]] = frozenset({"entropies"})
     name: str = "aepo"
     entropy_weight: Annotated[float, Field(ge=0)] = 0.2
-    """a: by how much one standard deviation of entropy raises the advantage."""
+    """By how much one standard deviation of entropy raises the advantage."""
     normalise: Normalise = "mean_std"
     """mean_std divides by the group's standard deviation; mean only centres."""
     statistics: Statistics = "trajectories"

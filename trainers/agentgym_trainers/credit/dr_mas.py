@@ -82,7 +82,7 @@ class DrMAS(Credit):
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
     """Subtracted from the score of a step whose action was invalid."""
     raw_singletons: bool = False
-    """Advantage of the only step of an agent in a group: its score (as published) instead of 0."""
+    """What the only step of an agent in a group gets. true: its score, as published; false: 0."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`dr_mas`."""

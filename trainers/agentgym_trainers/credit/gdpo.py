@@ -88,7 +88,7 @@ class GDPO(Credit):
     shaped: ClassVar[bool] = False
     name: str = "gdpo"
     weights: dict[str, float] | None = None
-    """Weight of each part of the reward by name, the others are left out; None: 1 for all."""
+    """Weight of each part of the reward by name, the others are left out; not set: 1 for all."""
     epsilon: Annotated[float, Field(gt=0)] = 1e-4
     """Added to every standard deviation."""
 

@@ -132,7 +132,7 @@ class GiGPO(Credit):
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
     """Subtracted from score and return of a step whose action was invalid."""
     similarity: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """None: states must be equal; else texts with at least this similarity are the same state."""
+    """Not set: states must be equal; else texts at least this similar are the same state."""
 
     def advantages(self, steps: Steps) -> Floats:
         """See :func:`gigpo`."""

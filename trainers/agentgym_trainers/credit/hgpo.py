@@ -134,7 +134,7 @@ class HGPO(Credit):
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.95
     """Discount of the step returns."""
     history: Annotated[int, Field(ge=0)] = 2
-    """Largest number of earlier states to compare; as many as the context shows."""
+    """Most earlier states to compare; set it to the number of turns the context shows."""
     alpha: Annotated[float, Field(ge=0, le=100)] = 1.0
     """How much more a longer shared history weighs; 0: all levels weigh the same."""
     base: bool = False
