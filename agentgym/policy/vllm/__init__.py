@@ -35,7 +35,7 @@ class EngineConfig(BaseModel):
     max_num_seqs: Annotated[int, Field(ge=1)] = 64
     """Concurrent completions on each server."""
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Share of GPU memory for weights and KV cache; 0.4 leaves room for a trainer on the same GPU."""
+    """Share of GPU memory for weights and KV cache; 0.4 leaves room for a trainer beside it."""
     sleep: bool = True
     """Free the GPU memory for the trainer during an update (vllm-in-process)."""
     cpu_cache: Annotated[int, Field(ge=1)] = 4
