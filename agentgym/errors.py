@@ -2,10 +2,10 @@
 
 AgentGymError
 ├── UnknownName        an environment, algorithm, policy or key that does not exist
-├── BadInput           something the user gave cannot be used as it is
+├── BadInput           a value, file or folder that cannot be used as it is
 ├── EpisodeOver        step() after the end of an episode, or before reset()
 ├── TooManyFailures    more episodes failed than the run allows
-├── ServerError        a server cannot be reached, is silent, or refuses
+├── ServerError        a server cannot be reached, does not respond, or refuses
 └── MissingExtra       an optional part is not installed
 
 Messages say what was wrong, what exists, and what to do next.
@@ -21,7 +21,7 @@ class AgentGymError(Exception):
 
 
 class UnknownName(AgentGymError, LookupError):
-    """A name that is not known; the message offers the nearest ones."""
+    """A name that does not exist; the message suggests similar ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         known = sorted(known)
@@ -35,10 +35,10 @@ class UnknownName(AgentGymError, LookupError):
 
 
 def option(kind: str, name: str, literal: Any) -> None:
-    """Refuse a ``name`` that is none of the ``literal``'s.
+    """Check that ``name`` is a value of ``literal``.
 
     Raises:
-        UnknownName: it is none.
+        UnknownName: it is not.
     """
     if name not in get_args(literal):
         raise UnknownName(kind, name, get_args(literal))
@@ -49,26 +49,26 @@ class BadInput(AgentGymError, ValueError):
 
 
 class EpisodeOver(AgentGymError, RuntimeError):
-    """``step`` was called on an episode that has ended or not begun; call ``reset`` first."""
+    """``step`` was called after the end of an episode or before ``reset``; call ``reset`` first."""
 
 
 class TooManyFailures(AgentGymError, RuntimeError):
-    """The share of failed episodes passed the limit of the run."""
+    """A larger share of the episodes failed than the run allows."""
 
 
 class ServerError(AgentGymError, RuntimeError):
-    """A server (of a model, of tools) was out of reach, silent for too long, or refused."""
+    """A server (of a model or of tools) could not be reached, did not respond, or refused."""
 
     def __init__(self, message: str, *, status: int | None = None, pause: float | None = None):
         super().__init__(message)
         self.status = status
         """The HTTP status; None when there was no answer."""
         self.pause = pause
-        """Least seconds after which to ask again; None where that would not help."""
+        """Seconds to wait before a retry; None where a retry would not help."""
 
 
 class MissingExtra(AgentGymError, ImportError):
-    """An optional dependency is absent; the message is the line that installs it."""
+    """An optional dependency is missing; the message has the line that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the '{extra}' extra: pip install 'agentgym-lab[{extra}]'")

@@ -1,4 +1,4 @@
-"""The record of an episode, step by step, as it was sampled; and its form on disk (JSONL)."""
+"""The record of an episode, step by step, as it was sampled; and its file format (JSONL)."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ class StopReason(StrEnum):
     """Why an episode ended; every episode ends exactly once."""
 
     TERMINATED = "terminated"
-    """The environment reached an end of its own."""
+    """The environment ended the episode."""
     TRUNCATED = "truncated"
-    """The environment cut the episode off."""
+    """The environment truncated the episode."""
     MAX_STEPS = "max_steps"
-    """The engine's step limit."""
+    """The step limit of the rollout."""
     CONTEXT = "context"
     """The next prompt would leave no room to answer."""
     TIMEOUT = "timeout"
-    """The engine's time limit; the failure says which side was being waited for."""
+    """A time limit of the rollout; the failure says which side did not respond."""
     ERROR = "error"
-    """Something raised; the failure says across which boundary."""
+    """An exception; the failure says which side raised it."""
 
 
 class Failure(BaseModel):
     """An exception, as data."""
 
     boundary: Literal["environment", "policy", "renderer", "context"]
-    """The part that raised, or that was being waited for."""
+    """The side that raised or did not respond."""
     type: str
     message: str
     traceback: str = ""
 
 
 class Usage(BaseModel):
-    """What one request to a metered endpoint took."""
+    """Tokens and cost of one request to an endpoint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -54,7 +54,7 @@ class Usage(BaseModel):
 
 
 class Step(BaseModel):
-    """One decision: what was seen, what was sampled, what came of it."""
+    """One step: the observation, the sampled action, the reward."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -62,36 +62,36 @@ class Step(BaseModel):
     action: str
     reward: FiniteFloat = 0.0
     valid: bool = True
-    """False when the environment could not make an action of the text."""
+    """False if the text is not a valid action."""
     anchor: str
     """Identity of the state in which the action was taken."""
     terminated: bool = False
     truncated: bool = False
     sampled_by: str = ""
-    """The trajectory that sampled this step, where this one branched off later and shares it."""
+    """The trajectory that sampled this step, if this trajectory branched off later."""
     segment: int = 0
-    """Steps of one segment share one causal sequence; an edited or windowed past begins another."""
+    """Steps of a segment form one causal sequence; an edited or windowed past begins another."""
     drift: Drift = "clean"
-    """What the chat template did to the past; ``forked`` began a segment."""
+    """How the chat template rewrote the past; ``forked`` began a segment."""
     prompt_ids: list[int] = []
-    """Ids put before the sampled ones since the step before (a segment's first: its whole prompt).
+    """Ids of the prompt since the previous step's ids (first step of a segment: the whole prompt).
     ``Trajectory.prompt_of`` gives the whole prompt of any step."""
     ids: list[int] = []
     """Sampled ids, the end-of-turn token included."""
     logprobs: list[FiniteFloat] = []
-    """ln p of each sampled id under the distribution it was drawn from (temperature applied)."""
+    """ln p of each sampled id in the distribution it was sampled from (after temperature)."""
     entropies: list[FiniteFloat] = []
     """Entropy of that distribution at each sampled id, in nats."""
     finish_reason: str = "stop"
     """``stop`` (end of turn) or ``length`` (token limit)."""
     weight_versions: list[int] = []
-    """For each sampled id, the training steps that the weights which sampled it had behind them."""
+    """For each sampled id, the number of training steps of the weights that sampled it."""
     usage: Usage | None = None
-    """What a metered endpoint counted."""
+    """Tokens and cost, as the endpoint counted them."""
     seconds: dict[str, float] = {}
     """Wall time by side: ``policy``, ``environment``."""
     info: dict[str, JsonValue] = {}
-    """What the environment said about the step."""
+    """The environment's ``info`` of the step."""
 
     @model_validator(mode="after")
     def _one_logprob_per_id(self) -> Self:
@@ -115,11 +115,11 @@ class Trajectory(BaseModel):
     seed: int = 0
     """The seed the environment was reset with."""
     parent: str = ""
-    """The trajectory that this one branched off, with which it shares its first steps."""
+    """The trajectory that this one branched off; they share the first steps."""
     branch_step: int = 0
     """How many steps it shares with its parent."""
     branch_token: int = 0
-    """How many tokens, prompts included, stood before its first step of its own."""
+    """Number of tokens, prompts included, before the first step that is not shared."""
     system_prompt: str = ""
     steps: list[Step] = []
     final_observation: str = ""
@@ -134,7 +134,7 @@ class Trajectory(BaseModel):
 
     @property
     def tokens(self) -> int:
-        """Tokens that were sampled for it, not those it shares with the one it branched off."""
+        """Number of sampled tokens, without those shared with the parent."""
         return sum(len(step.ids) for step in self.steps if not step.sampled_by)
 
     def prompt_of(self, index: int) -> list[int]:
@@ -155,7 +155,7 @@ class Group(BaseModel):
 
 
 def write_jsonl(path: Path | str, trajectories: Iterable[Trajectory]) -> None:
-    """Write a file of trajectories, all of it or nothing."""
+    """Write a file of trajectories atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
@@ -169,7 +169,7 @@ def write_jsonl(path: Path | str, trajectories: Iterable[Trajectory]) -> None:
 
 
 def read_jsonl(path: Path | str) -> Iterator[Trajectory]:
-    """Read trajectories back.
+    """Read the trajectories of a file.
 
     Raises:
         BadInput: no such file, or a line is not a trajectory; the message names the line.

@@ -144,16 +144,16 @@ def test_branching_shares_tokens_and_counts_them_once(start: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ([*BRANCHES, "--objective.name=gspo"], "has one for a row"),
+        ([*BRANCHES, "--objective.name=gspo"], "uses one per row"),
         (
             [
                 *(*BRANCHES, "--correction.old=recomputed"),
                 *("--correction.weights=masked", "--correction.level=sequence"),
             ],
-            "corrected and rejected for itself",
+            "corrected by itself",
         ),
         (["--rollouts.name=aepo", "--policy.engine=vllm"], "entropy_top = 10"),
-        (["--replay={}", "--rollouts.dynamic=true"], "drops the very groups"),
+        (["--replay={}", "--rollouts.dynamic=true"], "drops the groups"),
         (["--credit.name=aepo", "--policy.engine=vllm"], "credit 'aepo' weighs by entropy"),
         (["--rollouts.name=arpo"], "initial = 8 of group_size = 4 leaves nothing to branch"),
         (
@@ -162,7 +162,7 @@ def test_branching_shares_tokens_and_counts_them_once(start: Path, tmp_path: Pat
         ),
         (
             ["--rollouts.name=aepo", "--objective.llds={gate='response'}"],
-            "is of several responses",
+            "belongs to several responses",
         ),
         (["--correction.reject=[{estimator='k3',high=-1.0}]"], "rejects everything"),
         (["--shaping=[1]"], "needs a name"),
@@ -170,7 +170,7 @@ def test_branching_shares_tokens_and_counts_them_once(start: Path, tmp_path: Pat
         (["--optimizer.lr=inf"], "optimizer.lr: .* finite number"),
         (["--optimizer.betas=[1.0,1.0]"], "betas.0: .* less than 1"),
         (["--credit.name=gdpo", "--credit.weights={a=nan}"], "finite number"),
-        (["--objective.llds={}", "--optimizer.minibatches=1"], "the policy itself"),
+        (["--objective.llds={}", "--optimizer.minibatches=1"], "the current policy"),
         (["--context.name=memry"], "no context 'memry'; did you mean 'memory'"),
         (["--shaping=[{name='otc'}]"], "no shaping 'otc'; did you mean 'otc_"),
         (["--shaping=[{}]"], r"\[\[shaping\]\] needs a name; known: context_limit"),

@@ -32,13 +32,13 @@ def register(
     max_episode_steps: int | None = None,
     **kwargs: Any,
 ) -> None:
-    """Give an environment a name that ``agentgym.make`` and ``gymnasium.make`` understand.
+    """Register an environment for ``agentgym.make`` and ``gymnasium.make``.
 
     Args:
         id: ``namespace/Name-v0``.
         entry_point: ``"package.module:Class"``, imported only when made, or the class.
         summary: one line for ``agentgym list``.
-        max_episode_steps: the rollout engine's default step limit for it.
+        max_episode_steps: default step limit of a rollout.
         kwargs: default arguments of the class.
     """
     if not re.fullmatch(r"[\w.-]+/[\w.-]+-v\d+", id):

@@ -4,8 +4,8 @@
     observation, info = env.reset(seed=0, options={"task": env.tasks("test")[0].id})
     observation, reward, terminated, truncated, info = env.step("search[red shirt]")
 
-An action is the whole text that the model wrote; an environment finds its command in it and
-answers a malformed one with an observation, never with an exception.
+An action is the whole text that the model wrote. The environment parses a command from it; for a
+malformed action it returns an observation that says so, and never raises an exception.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ StepResult = tuple[str, float, bool, bool, dict[str, Any]]
 
 
 class Task(BaseModel):
-    """One problem. JSON-able, so that it travels between machines and replays from disk."""
+    """One problem, as JSON-serialisable data."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     """Unique within its environment, the same on every machine."""
     split: str
-    """``train``, ``test``, or any name the environment gives its parts."""
+    """``train``, ``test``, or another name that the environment defines."""
     data: dict[str, JsonValue] = {}
-    """All that the environment needs to set the problem up."""
+    """Everything the environment needs to set up the problem."""
 
 
 class FreeText(spaces.Text):
@@ -50,7 +50,7 @@ class FreeText(spaces.Text):
         return isinstance(x, str) and len(x) <= self.max_length
 
     def sample(self, mask: Any = None, probability: Any = None) -> str:  # noqa: ARG002
-        """A short random string: any text is a legal, if hopeless, action."""
+        """A short random string: any text is a legal action."""
         length = int(self.np_random.integers(1, 32))
         return "".join(self.np_random.choice(list(self.character_set), size=length))
 
@@ -119,10 +119,10 @@ class TextEnv(gymnasium.Env[str, str]):
         )
 
     def anchor(self) -> str | None:
-        """Identity of the current state, for credit that compares visits of the same state.
+        """Identity of the current state, for credit that compares visits of the same state (GiGPO).
 
-        None (the default) says that the observation identifies the state. Leave out of it what
-        does not change what can happen next, such as the number of steps taken.
+        None (the default): the observation identifies the state. Leave out everything that does
+        not affect the future, such as the number of steps so far.
         """
         return None
 
@@ -135,7 +135,7 @@ class TextEnv(gymnasium.Env[str, str]):
         return ()
 
     def fork(self) -> Self:
-        """An independent copy at this state; neither copy sees what the other does.
+        """An independent copy at this state; the copies do not affect each other.
 
         Environments with state outside the process override it, e.g. by replaying seed and actions.
         """

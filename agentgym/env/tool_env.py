@@ -1,4 +1,4 @@
-"""Environments that are acted upon by tool calls: the caller runs them, the subclass judges.
+"""Environments whose actions are tool calls: the caller runs them, the subclass sets rewards.
 
     class Sums(ToolEnv):
         system_prompt = "Calculate with the tool, then answer with the number alone."
@@ -11,8 +11,8 @@
         def said(self, text: str) -> StepResult:
             return "", float(text.strip() == self.wanted), True, False, {}
 
-An action holds calls in any form that :mod:`agentgym.tools.parse` reads, or none, and then it is
-something said: an answer, or a message to the user.
+An action contains calls in any format that :mod:`agentgym.tools.parse` reads. An action without
+calls is text: an answer, or a message to the user.
 """
 
 from __future__ import annotations
@@ -29,43 +29,43 @@ from agentgym.tools.tool import ToolCall, ToolResult
 
 
 class ToolEnv(TextEnv):
-    """Subclasses write ``tasks``, :meth:`begin`, :meth:`said` and, at need, :meth:`called`.
+    """Subclasses write ``tasks``, :meth:`begin`, :meth:`said` and, if needed, :meth:`called`.
 
-    State that tools change belongs to objects whose methods they are, best to objects that
-    :meth:`begin` makes anew: then a fork gets its own, and a call of the last episode which hangs
-    cannot reach into this one. The schemas of the tools are the same in every episode.
+    Keep state that tools change in objects whose methods are the tools, and create them in
+    :meth:`begin`: then a fork gets its own copy, and a hanging call of the last episode cannot
+    change this one. The schemas of the tools are the same in every episode.
 
     ``info["tool_calls"]`` counts the calls of the episode so far: ``ok``, or the kind of failure.
     """
 
     caller: ToolCaller = ToolCaller()
-    """Shared by the environments of a class, and by copies."""
+    """Runs the calls; all environments of a class share it."""
     budget: int | None = None
-    """Tool calls of an episode."""
+    """Largest number of tool calls in an episode; None: no limit."""
     ledger: Ledger = Ledger()
-    """The calls of the episode; each has its own."""
+    """Counts the calls of the episode; each episode has its own."""
 
     _over = True
 
     @abstractmethod
     def begin(self, task: Task) -> str:
-        """Set an episode of ``task`` up; the first observation."""
+        """Set up an episode of ``task``; returns the first observation."""
 
     @abstractmethod
     def said(self, text: str) -> StepResult:
-        """The outcome of a turn without calls; on the event loop, so it must not wait."""
+        """The result of a step without calls; it runs on the event loop, so it must not block."""
 
     def called(
         self,
         calls: Sequence[ToolCall],  # noqa: ARG002
         results: Sequence[ToolResult],
     ) -> StepResult:
-        """The outcome of a turn with calls; by default the model reads their results."""
+        """The result of a step with calls; by default the observation is their results."""
         info = {"valid": not any(result.error in ("unknown", "arguments") for result in results)}
         return "\n".join(result.content for result in results), 0.0, False, False, info
 
     def read(self, action: str) -> Parsed:
-        """The calls in an action; override it for tags of one's own."""
+        """Parse the calls in an action; override it for another format."""
         return parse_tool_calls(action)
 
     def reset(

@@ -1,4 +1,4 @@
-"""Playing tasks with a policy and saying, with intervals, how it went."""
+"""Evaluation: play tasks with a policy, and report success with intervals."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from agentgym.trajectory import Trajectory, Usage
 
 
 class Report(BaseModel):
-    """What an evaluation found."""
+    """The result of an evaluation; each :class:`Interval` is a mean with a 95% interval."""
 
     model_config = ConfigDict(ser_json_inf_nan="strings", use_attribute_docstrings=True)
 
     env: str
     policy: str
-    """What the evaluation was called."""
+    """The policy's label."""
     split: str
     tasks: int
     episodes: int
@@ -43,22 +43,26 @@ class Report(BaseModel):
     reward: Interval
     """Undiscounted return."""
     pass_at_k: dict[int, Interval]
-    """Chance that one of k tries succeeds, for k = 1, 2, 4, ...; empty for one sample a task."""
+    """Probability that one of k samples succeeds, k = 1, 2, 4, ...; empty for one per task."""
     steps: float
-    """Mean per episode."""
+    """Mean number per episode."""
     tokens: float
     """Sampled tokens, mean per episode."""
     invalid: float
-    """Share of the steps."""
+    """Share of steps with an invalid action."""
     usage: Usage | None = None
-    """What metered endpoints counted, all episodes together; None when none was asked."""
+    """Tokens and cost over all episodes, as endpoints counted them; None without endpoints."""
     stop_reasons: dict[str, int]
     failures: dict[str, int]
     """``boundary: type: message`` -> how often."""
 
     @classmethod
     def of(cls, trajectories: Sequence[Trajectory], *, policy: str = "", split: str = "") -> Self:
-        """The report of some episodes; the split is by default that of the tasks."""
+        """The report of some episodes; the split is by default that of the tasks.
+
+        Raises:
+            BadInput: there are no episodes.
+        """
         if not trajectories:
             raise BadInput("there are no episodes to report on")
         won = by_task(trajectories, succeeded)
@@ -116,10 +120,16 @@ async def evaluate(
     on_trajectory: Callable[[Trajectory], None] | None = None,
     label: str = "",
 ) -> list[Trajectory]:
-    """Play ``samples`` episodes of every task; :meth:`Report.of` says how they went.
+    """Play ``samples`` episodes of every task; :meth:`Report.of` summarises them.
 
-    The arguments are those of :func:`agentgym.collect`. No number of failed episodes stops it:
-    they are part of the result.
+    The arguments are those of :func:`agentgym.collect`. Failed episodes are part of the result; no
+    number of them stops the evaluation.
+
+    Returns:
+        The episodes in the order of ``tasks``.
+
+    Raises:
+        BadInput: no tasks.
     """
     groups = await collect(
         make_env,

@@ -1,4 +1,4 @@
-"""Policies that are programs: the baselines and experts of evaluation, the fakes of tests."""
+"""Policies without a model: random and expert baselines for evaluation, fakes for tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agentgym.policy import Completion, Prompt, Sampling
 
 
 class ScriptedPolicy:
-    """Answers with ``function(prompt)``, called in a thread. It may look at ``prompt.env``."""
+    """Acts with ``function(prompt)``, called in a thread. It may read ``prompt.env``."""
 
     renderer = None
     max_context = None
@@ -44,19 +44,21 @@ def _random_action(prompt: Prompt) -> str:
 
 
 def random_policy() -> ScriptedPolicy:
-    """Uniform over the actions that the environment lists, else random text."""
+    """Acts uniformly over ``env.actions()``; random text where the environment lists none."""
     return ScriptedPolicy(_random_action)
 
 
 def expert_policy(noise: float = 0.0) -> ScriptedPolicy:
-    """The environment's own expert; with probability ``noise`` a random action instead."""
+    """Acts as ``env.expert()``; with probability ``noise`` randomly instead."""
 
     def act(prompt: Prompt) -> str:
         if noise and random.Random(f"{prompt.seed}/noise").random() < noise:
             return _random_action(prompt)
         action = prompt.env.expert()
         if action is None:
-            raise BadInput(f"{type(prompt.env).__name__} has no expert: it does not write expert()")
+            raise BadInput(
+                f"{type(prompt.env).__name__} has no expert: it does not implement expert()"
+            )
         return action
 
     return ScriptedPolicy(act)

@@ -100,14 +100,14 @@ class ChatTemplate:
         on_rewrite: OnRewrite = "fork",
         chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Take a tokenizer and say what to do when its template rewrites the past.
+        """Take a tokenizer; ``on_rewrite`` decides what to do when its template rewrites the past.
 
         Args:
             tokenizer: with a chat template.
-            stop_ids: what else ends a turn (a model's ``generation_config`` says).
-            on_rewrite: ``fork`` follows the template: the prompt is rendered anew and begins a
-                segment. ``keep`` appends to what stands there: the model goes on seeing its own
-                words. ``error`` raises. White space alone is always kept.
+            stop_ids: other tokens that end a turn (see a model's ``generation_config``).
+            on_rewrite: ``fork`` follows the template: the prompt is rendered again and begins a
+                segment. ``keep`` keeps the earlier tokens, so the model still sees its own
+                words, and appends. ``error`` raises. A difference in white space is always kept.
             chat_template_kwargs: more variables of the template, such as ``enable_thinking``.
 
         Raises:

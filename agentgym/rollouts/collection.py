@@ -1,4 +1,4 @@
-"""Many episodes at once: groups of trajectories, bounded in number, with no turn barrier."""
+"""Many concurrent episodes: groups of trajectories, without a barrier at every turn."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ async def collect(
     Args:
         make_env: called in a thread, at most ``concurrency`` times (more if episodes fail).
         policy: shared by all episodes.
-        tasks: one group each, in this order; a task may occur more than once.
+        tasks: one group each, in this order; a task may occur several times.
         group_size: episodes of a group; they share task and environment seed.
-        seed: with the place in ``tasks``, fixes every seed below.
+        seed: with the place in ``tasks``, determines every seed below.
         context, sampling, limits: as in :func:`agentgym.rollout`.
-        concurrency: episodes in flight.
+        concurrency: largest number of concurrent episodes.
         max_failures: share of all episodes that may end in an error or a timeout.
         on_trajectory: called as each episode ends, in order of completion.
         label: prefix of the ids.

@@ -1,7 +1,7 @@
 """One episode: observation -> prompt -> sampled ids -> action -> environment, until it ends.
 
-Every episode ends exactly once, as a Trajectory with a stop reason. What raises on the way is
-recorded by the boundary it crossed and costs this episode only.
+Every episode ends exactly once, as a Trajectory with a stop reason. An exception on the way is
+recorded with the boundary it crossed (environment, policy, ...) and ends only this episode.
 """
 
 from __future__ import annotations
@@ -58,17 +58,22 @@ async def rollout(
 
     Args:
         env: not in use by another episode.
-        policy: answers the prompts.
+        policy: completes the prompts.
         task: the problem; it is passed to ``env.reset``.
         seed: resets the environment; episodes of a group share it.
-        context: what the policy sees of the past; default: everything.
-        sampling: how tokens are drawn; default: temperature 1.
+        context: which past turns the policy sees; default: all.
+        sampling: temperature and so on; default: temperature 1, at most 64 tokens per step.
         limits: steps, tokens and seconds.
         id: names the trajectory; default: the task's id.
         group: names the group; default: ``id``.
         sampling_seed: seeds the policy; default: ``seed``. Differs within a group.
         session: an open session of the policy; default: one for this episode alone.
-        on_decision: sees each decision before the environment does, and may :meth:`Episode.fork`.
+        on_decision: called with each decision before the environment acts on it; it may call
+            :meth:`Episode.fork`.
+
+    Returns:
+        The record. It has a ``failure`` if the environment or the policy raised or timed out; the
+        exception is not raised here.
     """
     record = Trajectory(
         id=id or task.id,

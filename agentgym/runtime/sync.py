@@ -1,4 +1,4 @@
-"""Asynchronous functions, called from ordinary code: a script, a notebook, a REPL."""
+"""Call asynchronous functions from synchronous code: a script, a notebook, a REPL."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,9 +15,12 @@ T = TypeVar("T")
 def run(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call an asynchronous function and wait for it: ``run(rollout, env, policy, task)``.
 
-    Where an event loop runs already, as in a notebook, the call has a loop of its own in another
-    thread and the loop of the caller stands still meanwhile. In a coroutine of your own, write
+    If an event loop is running already, as in a notebook, the call runs in another thread with its
+    own loop, and blocks the caller's loop meanwhile. In a coroutine of your own, write
     ``await rollout(env, policy, task)`` instead.
+
+    Returns:
+        What the function returns; what it raises is raised here.
     """
     call = partial(function, *args, **kwargs)
     if not _is_in_event_loop():

@@ -41,7 +41,7 @@ from agentgym.errors import BadInput
 
 
 class ToolCall(BaseModel):
-    """What the model asked for."""
+    """A call that the model made."""
 
     name: str
     arguments: dict[str, JsonValue] = {}
@@ -49,7 +49,7 @@ class ToolCall(BaseModel):
 
 
 class ToolResult(BaseModel):
-    """What it got. A failure is a result too: the model reads it and can act on it."""
+    """The result of a call. A failure is a result too: the model reads it and can act on it."""
 
     content: str
     error: str | None = None
@@ -58,23 +58,23 @@ class ToolResult(BaseModel):
 
 
 class Transient(Exception):
-    """Raised by a tool: the same call may succeed a little later, so a caller tries again."""
+    """A tool raises it when the same call may succeed a little later; a caller retries."""
 
     def __init__(self, message: str = "", *, pause: float = 0.0) -> None:
         super().__init__(message)
         self.pause = pause
-        """Least seconds after which to try again."""
+        """Smallest number of seconds before the retry."""
 
 
 class TooSlow(TimeoutError):
-    """A tool did not answer in its time."""
+    """A tool did not return within its timeout."""
 
     def __init__(self, name: str, seconds: float) -> None:
         super().__init__(f"{name} gave no answer in {seconds:g} s")
 
 
 Outcome = ToolResult | BaseException
-"""What came of running a function: what it returned, as a result, or what it raised."""
+"""What a function returned, as a result, or what it raised."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ class Tool:
     arguments: type[BaseModel] = field(repr=False)
     """The pydantic model of the signature: validates what the model wrote."""
     pure: bool = False
-    """It changes nothing, and its answer depends on its arguments and its version alone."""
+    """No side effects, and the result depends only on arguments and version."""
     repeatable: bool = False
-    """To run it twice does the same as to run it once, so it may be tried again after a timeout."""
+    """Idempotent: running it twice does the same as once, so a caller may retry a timeout."""
     quick: bool = False
-    """It takes microseconds and never waits, so it runs where it is called: no thread, no clock."""
+    """Takes microseconds and never waits, so it runs in the calling thread, without a timeout."""
     version: str = ""
-    """Names the code and data that a pure tool's answers depend on; without it none is cached."""
+    """Names the code and data that a pure tool's results depend on; without it, no caching."""
     owner: object | None = field(default=None, repr=False, compare=False)
     """The object whose method it is."""
 
@@ -135,7 +135,7 @@ class Tool:
         return replace(self, owner=owner, function=function)
 
     def check(self, arguments: Mapping[str, Any]) -> BaseModel | ToolResult:
-        """The arguments as their types, or what is wrong with them."""
+        """The validated arguments, or a result that says what is wrong with them."""
         try:
             return self.arguments.model_validate(arguments)
         except ValidationError as error:
@@ -144,7 +144,7 @@ class Tool:
             return ToolResult(content=content, error="arguments")
 
     def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        """Run a sync function here and now: for what takes microseconds and never waits."""
+        """Run a sync function in this thread; for functions that never wait."""
         if self.is_async:
             raise BadInput(f"tool {self.name!r} is asynchronous; await its call() instead of run()")
         given = self.check(arguments)
@@ -187,7 +187,7 @@ class Tool:
             return error  # nobody cancelled us: the tool's own doing
 
     def start(self, given: BaseModel) -> Future[Outcome]:
-        """Run the sync function in a thread of its own, which lives as long as the call does."""
+        """Run the sync function in its own thread, which lives as long as the call."""
         running: Future[Outcome] = Future()
         running.set_running_or_notify_cancel()  # from here on nobody can cancel it
         context = copy_context()
@@ -204,7 +204,7 @@ class Tool:
 
 
 def result_of(outcome: Outcome) -> ToolResult:
-    """What the model reads of it."""
+    """The result that the model reads."""
     if isinstance(outcome, ToolResult):
         return outcome
     if isinstance(outcome, TooSlow):
@@ -281,7 +281,7 @@ def _tool(function: Callable[..., Any], **declared: Any) -> Tool:
 
 
 def tools_of(instance: object) -> tuple[Tool, ...]:
-    """The tools among an object's methods, bound to it, in the order they are written in."""
+    """The tools among an object's methods, bound to it, in the order of their definition."""
     names: dict[str, None] = {}
     for owner in reversed(type(instance).__mro__):
         names |= {name: None for name, value in vars(owner).items() if isinstance(value, Tool)}

@@ -36,10 +36,10 @@ class Settings(Protocol):
 
 
 def require_fit(config: Settings) -> None:
-    """Refuse combinations that make no sense.
+    """Check that the parts of a config work together.
 
     Raises:
-        ValueError: one does not; the message says why, and what would.
+        ValueError: they do not; the message says why, and what to change.
     """
     _parts(config)
     _engine(config)
@@ -56,12 +56,12 @@ def _parts(config: Settings) -> None:
             f"shaping {config.shaping[0].name!r} does not change"
         )
     if config.replay and config.rollouts.dynamic:
-        raise ValueError("rollouts.dynamic drops the very groups that [replay] would mend")
+        raise ValueError("rollouts.dynamic drops the groups to which [replay] would add a success")
     updates = config.optimizer.epochs * config.optimizer.minibatches
     if config.objective.llds and updates == 1 and not config.rollouts.max_staleness:
         raise ValueError(
-            "objective.llds compares with the policy that sampled, which in the only update of "
-            "a step is the policy itself; set optimizer.minibatches or epochs above 1"
+            "objective.llds compares with the policy that sampled, and in the only update of a "
+            "step that is the current policy; set optimizer.minibatches or epochs above 1"
         )
 
 
@@ -69,23 +69,23 @@ def _shared_prefixes(config: Settings) -> None:
     shared = f"rollouts {config.rollouts.name!r} share prefixes, and a shared token"
     if config.objective.by_sequence:
         raise ValueError(
-            f"{shared} has a sequence ratio in each trajectory that holds it, where objective "
-            f"{config.objective.name!r} has one for a row"
+            f"{shared} has one sequence ratio per trajectory, but objective "
+            f"{config.objective.name!r} uses one per row; choose another objective"
         )
     if config.objective.llds and config.objective.llds.gate == "response":
         raise ValueError(
-            f"{shared} is of several responses: objective.llds.gate = 'action' or 'token'"
+            f"{shared} belongs to several responses: set objective.llds.gate to 'action' or 'token'"
         )
     over = {bound.over for bound in config.correction.reject} - {"token"}
     if over or (config.correction.weights != "none" and config.correction.level == "sequence"):
-        raise ValueError(f"{shared} is corrected and rejected for itself: by 'token'")
+        raise ValueError(f"{shared} is corrected by itself: set level and over to 'token'")
     _entropies(config, f"rollouts {config.rollouts.name!r} branch")
 
 
 def _entropies(config: Settings, who: str) -> None:
     if config.policy.engine != "local" and not config.policy.vllm.entropy_top:
         raise ValueError(
-            f"{who} by entropy, which vLLM tells only when asked: policy.vllm.entropy_top = 10"
+            f"{who} by entropy, which vLLM reports only on request: policy.vllm.entropy_top = 10"
         )
 
 
@@ -93,7 +93,7 @@ def _engine(config: Settings) -> None:
     if config.policy.weights == "adapter" and config.model.lora is None:
         raise ValueError("policy.weights = 'adapter' needs adapters: a table [model.lora]")
     if config.model.dtype != "float32" and config.model.lora is None:
-        raise ValueError("model.dtype is for frozen weights; without [model.lora] none are")
+        raise ValueError("model.dtype is for frozen weights; without [model.lora] there are none")
     if config.policy.engine == "local" and config.optimizer.precision != "float32":
         raise ValueError(
             "the local policy samples in float32, so optimizer.precision must be float32 too; "
@@ -101,8 +101,8 @@ def _engine(config: Settings) -> None:
         )
     if config.rollouts.max_staleness and config.policy.engine == "local":
         raise ValueError(
-            "the local policy samples from the very weights that train, so it cannot run "
-            "ahead: rollouts.max_staleness must be 0 (policy.engine = 'vllm' has its own)"
+            "the local policy samples from the weights that are trained, so it cannot run "
+            "ahead: set rollouts.max_staleness = 0 (or policy.engine = 'vllm', with its own copy)"
         )
     if config.policy.engine == "vllm-in-process":
         _in_process(config)
@@ -116,8 +116,8 @@ def _in_process(config: Settings) -> None:
         )
     if config.policy.weights in {"nccl", "ipc"}:
         raise ValueError(
-            f"policy.weights = {config.policy.weights!r} goes to a server; 'folder' and "
-            "'adapter' go to an engine in process"
+            f"policy.weights = {config.policy.weights!r} needs a server (policy.engine = 'vllm'); "
+            "an engine in process takes 'folder' or 'adapter'"
         )
     if config.policy.vllm.urls:
-        raise ValueError("policy.vllm.urls are of servers: policy.engine = 'vllm'")
+        raise ValueError("policy.vllm.urls need policy.engine = 'vllm'")

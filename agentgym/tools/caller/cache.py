@@ -40,15 +40,15 @@ def cache_key(tool: Tool, given: BaseModel) -> str | None:
 class ResultCache:
     """The latest results in memory and, given a file, all of them on disk.
 
-    The file may be shared by processes; delete it to empty it. Failures are not kept.
+    Processes may share the file; delete it to clear the cache. Failures are not stored.
     """
 
     def __init__(self, file: Path | str | None = None, *, entries: int = 10_000) -> None:
-        """Open or make the file.
+        """Open or create the file.
 
         Args:
-            file: an sqlite database; None: memory alone.
-            entries: results held in memory.
+            file: an SQLite database; None: memory only.
+            entries: largest number of results in memory.
 
         Raises:
             BadInput: the file is not ours, or cannot be written.

@@ -1,4 +1,4 @@
-"""The caller of tools: what is shared by all episodes."""
+"""The caller of tools, which all episodes share."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class ToolCaller:
         recording: Recorder | Replay | None = None,
         secrets: Secrets | None = None,
     ) -> None:
-        """Put a caller together.
+        """Create a caller.
 
         Args:
-            limits: of every tool that is not in ``per_tool``.
-            per_tool: limits of some tools, by name.
-            cache: keeps the results of pure tools that have a version.
-            recording: a :class:`Recorder` writes all calls down, a :class:`Replay` answers them.
-            secrets: kept out of results, and with them out of prompts, recordings and caches.
+            limits: for every tool that is not in ``per_tool``.
+            per_tool: limits by name of the tool.
+            cache: stores the results of pure tools that have a version.
+            recording: a :class:`Recorder` writes all calls to a file; a :class:`Replay` reads one.
+            secrets: removed from results, and so from prompts, recordings and caches.
         """
         self.limits = limits or CallLimits()
         self.per_tool = dict(per_tool or {})
@@ -55,18 +55,18 @@ class ToolCaller:
     async def call(
         self, tools: Sequence[Tool], calls: Sequence[ToolCall], ledger: Ledger
     ) -> list[ToolResult]:
-        """Run ``calls`` at the same time; those of methods of one object one after another.
+        """Run ``calls`` concurrently; methods of one object run one after another.
 
         Args:
-            tools: what may be called; names are unique.
-            calls: what the model asked for.
-            ledger: that of the episode; the outcomes are added to it.
+            tools: the tools that may be called; names are unique.
+            calls: the calls that the model made.
+            ledger: the episode's ledger; the outcomes are added to it.
 
         Returns:
             One result for each call, in the same order; failures are results too.
 
         Raises:
-            BadInput: a call is not in the recording that is replayed.
+            BadInput: a call is not in the replayed recording.
         """
         turn = self._planned(tools, calls, ledger)
         waiting = lines(turn)
@@ -87,7 +87,7 @@ class ToolCaller:
     def run(
         self, tools: Sequence[Tool], calls: Sequence[ToolCall], ledger: Ledger
     ) -> list[ToolResult]:
-        """:meth:`call` from ordinary code: quick tools here and now, others in the background."""
+        """:meth:`call` from synchronous code: quick tools run here, others in the background."""
         names = {call.name for call in calls}
         if not all(tool.quick for tool in tools if tool.name in names):
             return background.call(self.call, tools, calls, ledger)

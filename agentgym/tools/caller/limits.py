@@ -1,4 +1,4 @@
-"""What a tool call may cost, and what an episode's calls have come to."""
+"""Limits of tool calls, and the count of an episode's calls."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class CallLimits(BaseModel):
-    """What one call may cost, and how hard a tool is used by all episodes together.
+    """Limits of one call, and of all calls of a tool over all episodes.
 
-    In the worst case a call takes ``attempts`` times ``patience`` and ``timeout``, and the pauses.
+    A call takes at most ``attempts`` times ``patience`` plus ``timeout``, plus the pauses.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     timeout: Annotated[float, Field(gt=0)] = 30.0
-    """Seconds that the tool may take for one attempt."""
+    """Timeout of one attempt, in seconds."""
     patience: Annotated[float, Field(ge=0)] = 30.0
-    """Seconds that an attempt may wait for its turn, where the next two limit the tool."""
+    """Seconds that an attempt may wait for a slot (see ``concurrency`` and ``rate``)."""
     concurrency: Annotated[int, Field(ge=1)] = 256
-    """Calls of the tool at a time. A sync call that was given up counts until its thread ends."""
+    """Concurrent calls of the tool. An abandoned sync call counts until its thread ends."""
     rate: Annotated[float, Field(gt=0)] | None = None
-    """Calls of the tool a second, evenly spaced; None: any number."""
+    """Calls of the tool per second, evenly spaced; None: no limit."""
     attempts: Annotated[int, Field(ge=1)] = 3
-    """How often a call is tried at most: again only where that can help and does no harm."""
+    """Largest number of attempts; a call is retried only where that can help and is safe."""
     pause: Annotated[float, Field(ge=0)] = 0.5
-    """Seconds before the second attempt, doubled from then on; by chance up to half longer."""
+    """Seconds before the second attempt, then doubled, plus up to half at random."""
     longest: Annotated[int, Field(ge=1)] | None = 10_000
-    """Characters of a result that the model is shown; None: all."""
+    """Characters of a result that the model sees; None: all."""
 
 
 class Ledger(BaseModel):
@@ -38,16 +38,16 @@ class Ledger(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     episode: str = ""
-    """Names the episode on recordings; the same in a run and its replay."""
+    """The episode's name in recordings; the same in a run and its replay."""
     budget: int | None = None
-    """Calls that the episode may make; None: any number."""
+    """Largest number of calls in the episode; None: no limit."""
     spent: int = 0
-    """Calls that it has made, whatever came of them."""
+    """Calls so far, whatever their outcome."""
     outcomes: Counter[str] = Counter()
-    """``ok`` or the kind of error -> how often; ``cancelled`` counts calls nobody waited for."""
+    """``ok`` or the kind of error -> count; ``cancelled``: cancelled together with the episode."""
     retries: int = 0
     """Attempts beyond the first of each call."""
     cached: int = 0
-    """Calls answered by a result that was there already, or by the same call of another."""
+    """Calls answered from the cache, or by the same call of another episode."""
     history: str = ""
     """Digest of all calls and results so far: the place in a recording."""

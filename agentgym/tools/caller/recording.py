@@ -38,10 +38,10 @@ class RecordedCall(BaseModel):
 
 
 class Recorder:
-    """Appends to a recording; a line stands for each result that an episode got."""
+    """Appends to a recording: one line for each result."""
 
     def __init__(self, path: Path | str) -> None:
-        """Make the folder of the recording."""
+        """Create the folder of the recording."""
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -55,8 +55,8 @@ class Recorder:
 class Replay:
     """Answers calls from a recording and runs no tool.
 
-    What tools do beside answering is not in a recording: the state of a bank does not change by it.
-    Where episodes had the same past and got different answers, the first one counts.
+    A replay has no side effects: the state of a bank does not change. If episodes with the same
+    past got different results, the first one counts.
     """
 
     def __init__(self, path: Path | str) -> None:

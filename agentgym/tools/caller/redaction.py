@@ -19,13 +19,13 @@ SHORTEST = 4  # characters; less would blank out ordinary text
 
 
 class Secrets:
-    """Values that neither a model nor a recording nor a cache gets to see.
+    """Values that are hidden from the model, from recordings and from caches.
 
     Secrets(SecretStr("..."), "...", variables=["SEARCH_API_KEY"])
     """
 
     def __init__(self, *values: str | SecretStr, variables: Iterable[str] = ()) -> None:
-        """Take values, and those that environment variables have now; unset ones hide nothing.
+        """Take values, and the current values of environment variables; unset ones are ignored.
 
         Raises:
             BadInput: a value is so short that ordinary text would be blanked out.

@@ -1,1 +1,1 @@
-"""Credit: who gets how much of the praise. Pure functions of plain columns, in float64."""
+"""Credit: the advantages of steps or tokens. Pure functions of plain columns, in float64."""

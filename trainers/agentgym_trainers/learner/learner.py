@@ -182,8 +182,8 @@ class Learner:
         if not (math.isfinite(total) and math.isfinite(norm)):
             self.optimizer.zero_grad()
             raise AgentGymError(
-                f"the update has loss {total} and gradient norm {norm}; it was not made. "
-                "A lower learning rate or a KL term usually cures it"
+                f"the update has loss {total} and gradient norm {norm}; it was skipped. "
+                "A lower learning rate or a KL term usually helps"
             )
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -216,10 +216,10 @@ class Learner:
 
 
 def trim_memory() -> None:
-    """Return what was freed to the system.
+    """Return freed memory to the system.
 
     glibc keeps it for the thread that freed it, and each update may run in another thread: without
-    this a run of 135M parameters on a CPU grew by 3 GB a step.
+    this, a run of 135M parameters on a CPU grew by 3 GB per step.
     """
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)

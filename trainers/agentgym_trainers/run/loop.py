@@ -1,9 +1,9 @@
-"""The training loop: gather, give credit, update, record, and again.
+"""The training loop: sample trajectories, compute advantages, update, record, repeat.
 
-One training step plays ``rollouts.groups`` groups, gives each step its advantage by the rule of
-credit, and makes the updates of one batch; with ``rollouts.max_staleness`` the next batches are
-played in the meantime. Everything random is a function of the run's seed and the step, so a run
-that was killed goes on as if nothing had happened.
+One training step samples ``rollouts.groups`` groups, computes the advantage of each step or token,
+and makes the updates of one batch; with ``rollouts.max_staleness`` the next batches are sampled
+meanwhile. Everything random is a function of the run's seed and the step, so a run that was killed
+resumes as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -34,22 +34,23 @@ LARGEST_MISMATCH = 1e-3
 
 
 async def train(config: TrainConfig, display: Display | None = None) -> tuple[Episodes, Episodes]:
-    """Train, or go on training, in ``config.run_dir``.
+    """Train in ``config.run_dir``, or resume the run that is there.
 
     Returns:
-        The held-out episodes played before the first and after the last training step.
+        The held-out episodes played before the first and after the last training step, each a dict
+        of lists of trajectories with the keys ``greedy`` and ``sampled``.
 
     Raises:
-        AgentGymError: input that cannot be used, too many failed episodes, a full disk; what was
-            saved stays, and the same command goes on from it.
+        AgentGymError: input that cannot be used, too many failed episodes, a full disk; the
+            checkpoints stay, and the same call resumes from the last one.
     """
     try:
         with locked(config.run_dir):
             return await _train(config, display or Display())
     except OSError as error:
         raise AgentGymError(
-            f"the run in {config.run_dir} stopped: {error}. What was saved is whole; when the "
-            "cause is mended, the same command goes on from the last checkpoint"
+            f"the run in {config.run_dir} stopped: {error}. The saved files are complete; fix the "
+            "cause, and the same command resumes from the last checkpoint"
         ) from error
 
 
@@ -168,7 +169,7 @@ def _require_agreement(mismatch: float) -> None:
         raise AgentGymError(
             f"policy and learner disagree about the sampled tokens: mean |difference| of their "
             f"logprobs is {mismatch:.2g}. This model transforms its logits in a way that "
-            "engine/learner.py does not know, and cannot be trained here"
+            "learner/forward.py does not know, and cannot be trained here"
         )
 
 
