@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,21 +53,26 @@ def train(
     Any key of the config can be set behind it: --steps=200 --credit.gamma=0.9
     """
 
-    from agentgym.evaluation.evaluation import Report, compare
-    from agentgym.runtime.sync import run
-    from agentgym_trainers.config import load
-    from agentgym_trainers.run.loop import train as train_run
+    from agentgym_trainers.display import Display
 
-    settings = load(config, context.args)
-    before, after = run(train_run, settings)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's idle threads sleep, not spin
+    display = Display()
+    display.say(f"training by {config}: loading PyTorch ...")
+    with display.awake():
+        from agentgym.evaluation.evaluation import Report, compare
+        from agentgym.runtime.sync import run
+        from agentgym_trainers.config import load
+        from agentgym_trainers.run.loop import train as train_run
+
+        settings = load(config, context.args)
+        before, after = run(train_run, settings, display)
     table = Table("held out", "before", "after", "difference, paired by task", title="success")
     for kind, episodes in after.items():
         if kind in before:  # unless its file was deleted since
             first, last = Report.of(before[kind]).success, Report.of(episodes).success
             table.add_row(kind, str(first), str(last), str(compare(before[kind], episodes)))
-    console = Console()
-    console.print(table)
-    console.print(f"everything is in {settings.run_dir}", highlight=False)
+    display.console.print(table)
+    display.say(f"everything is in {settings.run_dir}")
 
 
 def register(app: typer.Typer) -> None:
