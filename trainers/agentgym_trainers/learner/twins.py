@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+import numpy as np
+
 from agentgym_trainers.learner.batches import Weights
 from agentgym_trainers.learner.rows import Row
 
@@ -39,4 +41,5 @@ def _content(row: Row, counts: Weights) -> Hashable:
 
 
 def _sum(weights: Sequence[Weights]) -> Weights:
-    return Weights(*map(sum, zip(*(vars(each).values() for each in weights), strict=True)))
+    names = vars(weights[0])
+    return Weights(**{name: np.sum([vars(each)[name] for each in weights], 0) for name in names})
