@@ -172,6 +172,37 @@ def test_a_cache_that_covers_the_whole_prompt_is_good_for_all_but_its_last_token
     assert again.ids == first.ids
 
 
+def test_rows_that_say_the_same_share_a_line_until_they_draw_different_tokens(model, tokenizer):
+    hall, other = prompts_of(tokenizer, HALL, "go garden")
+    settings = Sampling(max_tokens=6)
+    (seen,) = drawn(model, [Row(hall, settings, 1)])
+    half = Row(hall[: len(hall) // 2], Sampling(max_tokens=1), 1)
+    drawn(model, [half])
+    rows = [
+        Row(hall, settings, 1, half.cache),
+        Row(hall, settings, 1),
+        Row(hall, settings, 2),
+        Row(hall, settings, 1, seen.cache),
+        Row(other, settings, 1),
+    ]
+    sizes = []
+    hook = model.register_forward_pre_hook(
+        lambda _, __, options: sizes.append(options["input_ids"].shape), with_kwargs=True
+    )
+    drawn(model, rows)
+    hook.remove()
+    assert rows[0].ids == rows[1].ids == rows[3].ids == seen.ids != rows[2].ids
+    assert rows[0].logprobs == rows[1].logprobs == rows[3].logprobs  # to the last bit
+    assert rows[0].logprobs == pytest.approx(seen.logprobs, abs=1e-4)
+    differ = next(i for i in range(6) if rows[2].ids[i] != seen.ids[i])
+    assert [lines for lines, _ in sizes] == [2 if i <= differ else 3 for i in range(6)]
+    assert sizes[0][1] == len(other)  # of the hall, the longest cache left one token
+    for row in rows:
+        chosen, _ = expected(model, row)
+        assert row.logprobs == pytest.approx(chosen, abs=1e-4)
+        assert row.cache.ids == row.prompt + row.ids[:-1]
+
+
 def test_sampling_frequencies_follow_the_probabilities(model, tokenizer):
     (prompt,) = prompts_of(tokenizer, HALL)
     sampling = Sampling(temperature=0.8, top_k=6, max_tokens=1)

@@ -1,7 +1,8 @@
 """Batched sampling from a Hugging Face causal LM, with key/value caches kept between calls.
 
 Rows of a batch are left-padded, first their cached part and then their new part, so a row whose
-prompt extends what it sampled from last computes only the new tokens.
+prompt extends what it sampled from last computes only the new tokens. Rows that say the same so far
+are one line of the batch: the members of a group share it until they draw different tokens.
 """
 
 from __future__ import annotations
@@ -63,20 +64,21 @@ def sample(model: Any, rows: Sequence[Row], stop_ids: frozenset[int]) -> Iterato
     """
     rows = list(rows)
     device = model.device
-    cached = [row.cached for row in rows]
-    tails = [row.prompt[n:] for row, n in zip(rows, cached, strict=True)]
+    lines = _lines(rows)
+    first = [rows[same[0]] for same in lines]
+    cached = [row.cached for row in first]
+    tails = [row.prompt[n:] for row, n in zip(first, cached, strict=True)]
     past, new = max(cached), max(map(len, tails))
     room = past + new + max(row.sampling.max_tokens for row in rows)
-    cache = _join(model, rows, cached, past, room)
-    visible = torch.zeros(len(rows), past + new, dtype=torch.long, device=device)
-    tokens = torch.zeros(len(rows), new, dtype=torch.long, device=device)
-    positions = torch.zeros(len(rows), new, dtype=torch.long, device=device)
+    cache = _join(model, first, cached, past, room)
+    visible = torch.zeros(len(first), past + new, dtype=torch.long, device=device)
+    tokens = torch.zeros(len(first), new, dtype=torch.long, device=device)
+    positions = torch.zeros(len(first), new, dtype=torch.long, device=device)
     for b, (n, tail) in enumerate(zip(cached, tails, strict=True)):
         visible[b, past - n : past] = 1
         visible[b, past + new - len(tail) :] = 1
         tokens[b, new - len(tail) :] = torch.tensor(tail, device=device)
         positions[b, new - len(tail) :] = torch.arange(n, n + len(tail), device=device)
-    live = list(range(len(rows)))  # batch row -> index into rows
     while True:
         logits = model(
             input_ids=tokens,
@@ -86,28 +88,42 @@ def sample(model: Any, rows: Sequence[Row], stop_ids: frozenset[int]) -> Iterato
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-        drawn = _draw([rows[i] for i in live], logits)
-        going = []
-        for b, i in enumerate(live):
-            row = rows[i]
+        place = {i: b for b, same in enumerate(lines) for i in same}  # row -> line of the batch
+        live = sorted(place)
+        _draw([rows[i] for i in live], logits[[place[i] for i in live]])
+        going: dict[tuple[int, int], list[int]] = {}  # (line, next token) -> its rows
+        ended: dict[int, KeyValues] = {}
+        for i in live:
+            row, b = rows[i], place[i]
             if len(row.ids) == row.sampling.max_tokens or row.ids[-1] in stop_ids:
                 row.finish_reason = "stop" if row.ids[-1] in stop_ids else "length"
-                row.cache = _cut(cache, b, visible[b].bool(), row.prompt + row.ids[:-1])
+                if b not in ended:
+                    ended[b] = _cut(cache, b, visible[b].bool(), row.prompt + row.ids[:-1])
+                row.cache = ended[b]
                 yield row
             else:
-                going.append(b)
+                going.setdefault((b, row.ids[-1]), []).append(i)
         if not going:
             return
-        keep = torch.tensor(going, device=device)
-        if len(going) < len(live):
-            live = [live[b] for b in going]
+        from_lines, drawn = zip(*going, strict=True)
+        keep = torch.tensor(from_lines, device=device)
+        if from_lines != tuple(range(len(lines))):
             cache.batch_select_indices(keep)
-        visible = torch.cat([visible[keep], visible.new_ones(len(live), 1)], dim=1)
+        lines = list(going.values())
+        visible = torch.cat([visible[keep], visible.new_ones(len(lines), 1)], dim=1)
         positions = positions[keep, -1:] + 1
-        tokens = drawn[keep, None]
+        tokens = torch.tensor(drawn, device=device)[:, None]
 
 
-def _draw(rows: Sequence[Row], logits: Tensor) -> Tensor:
+def _lines(rows: Sequence[Row]) -> list[list[int]]:
+    """Numbers of the rows, those of one prompt together."""
+    lines: dict[tuple[int, ...], list[int]] = {}
+    for i, row in enumerate(rows):
+        lines.setdefault(tuple(row.prompt), []).append(i)
+    return [sorted(same, key=lambda i: -rows[i].cached) for same in lines.values()]
+
+
+def _draw(rows: Sequence[Row], logits: Tensor) -> None:
     """Draw one token a row by inverting the cumulative distribution at the row's own uniform."""
     sampling = [row.sampling for row in rows]
     temperature = torch.tensor([s.temperature or 1.0 for s in sampling], device=logits.device)
@@ -127,7 +143,6 @@ def _draw(rows: Sequence[Row], logits: Tensor) -> Tensor:
         row.ids.append(token)
         row.logprobs.append(logprob)
         row.entropies.append(entropy)
-    return ids
 
 
 def _filter(logprobs: Tensor, sampling: Sequence[Sampling]) -> Tensor:
@@ -161,9 +176,12 @@ def _join(model: Any, rows: Sequence[Row], cached: Sequence[int], past: int, roo
 
 
 def _cut(cache: Any, b: int, visible: Tensor, ids: list[int]) -> KeyValues:
-    """Row ``b`` of a joined cache, without padding."""
+    """Line ``b`` of a joined cache, without padding."""
+    places = visible.nonzero()[:, 0]  # found once, not once a layer
+    pairs = [(layer.keys[b], layer.values[b]) for layer in cache.layers]
     return KeyValues(
-        ids, [(layer.keys[b, :, visible], layer.values[b, :, visible]) for layer in cache.layers]
+        ids,
+        [(keys.index_select(1, places), values.index_select(1, places)) for keys, values in pairs],
     )
 
 

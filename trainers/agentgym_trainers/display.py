@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import (
@@ -16,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+LONGEST_SILENCE = 8.0  # seconds; with what a busy machine adds, ten
+
 
 class Display:
     """One bar for the stage at hand, with the numbers that matter beside it.
@@ -26,6 +30,8 @@ class Display:
     def __init__(self, console: Console | None = None) -> None:
         """Show on ``console``, by default the standard output."""
         self.console = console or Console()
+        self.stages: list[Stage] = []
+        self.last_said = time.monotonic()
         self.progress = Progress(
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=24),
@@ -37,28 +43,53 @@ class Display:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self.open_stages = 0
+
+    @contextmanager
+    def awake(self, longest_silence: float = LONGEST_SILENCE) -> Iterator[None]:
+        """Inside, a line says where the run is whenever nothing was said for so many seconds."""
+        over = Event()
+
+        def watch() -> None:
+            while not over.wait(max(0.0, self.last_said + longest_silence - time.monotonic())):
+                if time.monotonic() >= self.last_said + longest_silence:
+                    self._sign_of_life()
+
+        watcher = Thread(target=watch, name="signs of life", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def _sign_of_life(self) -> None:
+        stages = self.stages.copy()
+        if stages and self.console.is_terminal:
+            self.last_said = time.monotonic()  # a live bar shows the time
+        else:
+            self.say(", ".join(map(str, stages)) or "working")
 
     @contextmanager
     def stage(self, name: str, total: int, done: int = 0) -> Iterator[Stage]:
         """A bar for ``total`` things, ``done`` of which are."""
         bar = self.progress.add_task(name, total=total, completed=done, numbers="")
         stage = Stage(self, bar, name, total, done)
-        if self.open_stages == 0:
+        if not self.stages:
             self.progress.start()
-        self.open_stages += 1
+        self.stages.append(stage)
         try:
             yield stage
         finally:
-            self.open_stages -= 1
+            self.stages.remove(stage)
             self.progress.remove_task(bar)
-            if self.open_stages == 0:
+            if not self.stages:
                 self.progress.stop()
         if not self.console.is_terminal and stage.numbers:
             self.say(f"{name}: {stage.numbers}")
 
     def say(self, text: str) -> None:
         """A line that stays."""
+        self.last_said = time.monotonic()
         self.console.print(text, highlight=False)
 
 
@@ -68,6 +99,10 @@ class Stage:
     def __init__(self, display: Display, bar: TaskID, name: str, total: int, done: int) -> None:
         self.display, self.bar, self.name, self.total, self.done = display, bar, name, total, done
         self.numbers = ""
+        self.started = time.monotonic()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.done}/{self.total} ({time.monotonic() - self.started:.0f} s)"
 
     def advance(self, numbers: str | None = None) -> None:
         """One more is done; ``numbers`` replaces the text beside the bar."""

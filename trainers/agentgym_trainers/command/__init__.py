@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,19 +86,24 @@ def _show(settings: TrainConfig, file: Path) -> None:
 
 def _train(settings: TrainConfig) -> None:
     """Train, and print success before and after."""
-    from agentgym.evaluation.evaluation import Report, compare
-    from agentgym.runtime.sync import run
-    from agentgym_trainers.run.loop import train as train_run
+    from agentgym_trainers.display import Display
 
-    before, after = run(train_run, settings)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's idle threads sleep, not spin
+    display = Display()
+    display.say(f"training in {settings.run_dir}: loading PyTorch ...")
+    with display.awake():
+        from agentgym.evaluation.evaluation import Report, compare
+        from agentgym.runtime.sync import run
+        from agentgym_trainers.run.loop import train as train_run
+
+        before, after = run(train_run, settings, display)
     table = Table("held out", "before", "after", "difference, paired by task", title="success")
     for kind, episodes in after.items():
         if kind in before:  # unless its file was deleted since
             first, last = Report.of(before[kind]).success, Report.of(episodes).success
             table.add_row(kind, str(first), str(last), str(compare(before[kind], episodes)))
-    console = Console()
-    console.print(table)
-    console.print(f"everything is in {settings.run_dir}", highlight=False)
+    display.console.print(table)
+    display.say(f"everything is in {settings.run_dir}")
 
 
 def register(app: typer.Typer) -> None:

@@ -31,6 +31,8 @@ class Weights:
     """sum_i w_i"""
     preserve: Floats
     """1 / T for the T tokens of the minibatch whose advantages add up to at least 0, else 0."""
+    count: Floats
+    """How many sampled tokens it stands for."""
 
 
 def weigh(
@@ -56,7 +58,7 @@ def weigh(
     each = token_weights(lengths, aggregation, max_length)
     weighed = []
     for row in rows:
-        counts = Weights(*(np.zeros(len(row)) for _ in range(4)))
+        counts = Weights(*(np.zeros(len(row)) for _ in range(5)))
         for action in row.actions:
             advantages = action.advantages
             if attribution == "hard":
@@ -66,6 +68,7 @@ def weigh(
             counts.negative[places] = (own * advantages.clip(max=0)).sum(0)
             counts.weight[places] = own.sum()
             counts.preserve[places] = counts.positive[places] + counts.negative[places] >= 0
+            counts.count[places] = 1
         weighed.append(counts)
     preserved = max(1.0, sum(counts.preserve.sum() for counts in weighed))
     for counts in weighed:
@@ -89,6 +92,7 @@ class Batch:
     negative: Tensor
     weight: Tensor
     preserve: Tensor
+    count: Tensor
 
 
 def micro_batches(
@@ -129,6 +133,7 @@ def _pad(rows: Sequence[Row], weights: Sequence[Weights], numbers: list[int], de
         negative=stack(torch.from_numpy(of.negative).float() for of in counts),
         weight=stack(torch.from_numpy(of.weight).float() for of in counts),
         preserve=stack(torch.from_numpy(of.preserve).float() for of in counts),
+        count=stack(torch.from_numpy(of.count).long() for of in counts),
     )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from agentgym.errors import AgentGymError
 from agentgym_trainers.config import OptimizerConfig
 from agentgym_trainers.learner.batches import Batch, micro_batches, weigh
+from agentgym_trainers.learner.duplicates import without_duplicates
 from agentgym_trainers.learner.forward import (
     allow_checkpointing,
     checkpointing,
@@ -93,27 +94,28 @@ class Learner:
 
         def loss(new: Tensor, entropy: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
             old, mask, kept = batch.logprobs, batch.mask, batch.importance > 0
+            count = batch.count
             up, up_bounded = objective.surrogate(new, old, batch.positive, mask)
             down, down_bounded = objective.surrogate(new, old, batch.negative, mask)
             losses = (up + down) * batch.importance
             if not (before or totals):
-                differences.append((new.detach() - old)[mask])
+                differences.append((new.detach() - old)[mask].repeat_interleave(count[mask]))
             d = log_ratio(new.detach(), old, mask)
             sums = {
-                "clipped": (up_bounded | down_bounded).sum(),
-                "ratio": torch.where(mask, d.exp(), 0.0).sum(),
-                "old_kl": (torch.expm1(d) - d).sum(),
-                "entropy": entropy.sum().detach(),
+                "clipped": ((up_bounded | down_bounded) * count).sum(),
+                "ratio": (d.exp() * count).sum(),
+                "old_kl": ((torch.expm1(d) - d) * count).sum(),
+                "entropy": (entropy.detach() * count).sum(),
             }
             if objective.entropy_coef:
                 losses = losses - objective.entropy_coef * entropy * batch.weight * kept
             if objective.kl_coef:
                 divergence = kl(new, self._reference(batch, temperature), objective.kl_form)
-                sums["reference_kl"] = (divergence * mask).sum().detach()
+                sums["reference_kl"] = (divergence.detach() * count).sum()
                 losses = losses + objective.kl_coef * divergence * batch.weight * kept
             if keep := objective.llds:
                 fallen = llds(new, old, batch.preserve > 0, batch.action, gate=keep.gate)
-                sums["fallen"] = fallen.sum().detach()
+                sums["fallen"] = (fallen.detach() * count).sum()
                 each = batch.preserve if keep.average == "preserved" else batch.weight
                 losses = losses + keep.coef * fallen * each * kept
             return losses.sum(), sums
@@ -158,7 +160,8 @@ class Learner:
     ) -> dict[str, float]:
         """One optimiser step over ``rows``, accumulated in micro-batches.
 
-        Token weights are those of the whole minibatch, so the split does not change the update.
+        Token weights are those of the whole minibatch, so the split does not change the update;
+        rows that say the same are computed once.
 
         Returns:
             ``loss``, ``grad_norm`` and every sum of ``loss`` divided by the number of tokens.
@@ -170,7 +173,9 @@ class Learner:
         sums: dict[str, float] = defaultdict(float)
         total = 0.0
         self.optimizer.zero_grad()  # an update that was interrupted may have left some
-        for batch in micro_batches(rows, weights, self.config.micro_tokens, str(self.model.device)):
+        device = str(self.model.device)
+        different = without_duplicates(rows, weights)
+        for batch in micro_batches(*different, self.config.micro_tokens, device):
             with checkpointing(self.model):
                 new, entropy = self._forward(self.model, batch, temperature)
                 value, measured = loss(new, entropy, batch)

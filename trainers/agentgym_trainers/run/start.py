@@ -38,7 +38,8 @@ async def start(
     config: TrainConfig, tasks: Sequence[Task], tools: Sequence[Tool], display: Display
 ) -> tuple[Any, Any]:
     """Model and tokenizer, on the run's device."""
-    episodes = await warm_start.demonstrations(config, tasks)
+    with display.stage("playing demonstrations", config.warm_start.demonstrations) as stage:
+        episodes = await warm_start.demonstrations(config, tasks, lambda _: stage.advance())
     settings = config.model
     if settings.path == "tiny":
         texts = await warm_start.sample_texts(config, tasks, tools, episodes)

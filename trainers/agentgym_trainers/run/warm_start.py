@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -25,7 +25,9 @@ from agentgym_trainers.learner.rows import Row
 TEXTS_WITHOUT_DEMONSTRATIONS = 50  # random episodes that show a tokenizer what the text is like
 
 
-async def demonstrations(config: TrainConfig, tasks: Sequence[Task]) -> list[Trajectory]:
+async def demonstrations(
+    config: TrainConfig, tasks: Sequence[Task], on_trajectory: Callable[[Trajectory], None]
+) -> list[Trajectory]:
     """The episodes to imitate: from files, and played by the environment's expert."""
     warm = config.warm_start
     episodes = [t for path in warm.trajectories for t in read_jsonl(path)]
@@ -42,6 +44,7 @@ async def demonstrations(config: TrainConfig, tasks: Sequence[Task]) -> list[Tra
             limits=config.rollouts.limits,
             concurrency=config.rollouts.concurrency,
             max_failures=0.0,
+            on_trajectory=on_trajectory,
         )
         episodes += [t for group in groups for t in group.trajectories]
     return episodes
