@@ -45,16 +45,16 @@ class Display:
         )
 
     @contextmanager
-    def awake(self, longest_silence: float = LONGEST_SILENCE) -> Iterator[None]:
+    def heartbeat(self, longest_silence: float = LONGEST_SILENCE) -> Iterator[None]:
         """Inside, a line says where the run is whenever nothing was said for so many seconds."""
         over = Event()
 
         def watch() -> None:
             while not over.wait(max(0.0, self.last_said + longest_silence - time.monotonic())):
                 if time.monotonic() >= self.last_said + longest_silence:
-                    self._sign_of_life()
+                    self._beat()
 
-        watcher = Thread(target=watch, name="signs of life", daemon=True)
+        watcher = Thread(target=watch, name="heartbeat", daemon=True)
         watcher.start()
         try:
             yield
@@ -62,7 +62,7 @@ class Display:
             over.set()
             watcher.join()
 
-    def _sign_of_life(self) -> None:
+    def _beat(self) -> None:
         stages = self.stages.copy()
         if stages and self.console.is_terminal:
             self.last_said = time.monotonic()  # a live bar shows the time

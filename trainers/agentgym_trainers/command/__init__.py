@@ -91,7 +91,7 @@ def _train(settings: TrainConfig) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's idle threads sleep, not spin
     display = Display()
     display.say(f"training in {settings.run_dir}: loading PyTorch ...")
-    with display.awake():
+    with display.heartbeat():
         from agentgym.evaluation.evaluation import Report, compare
         from agentgym.runtime.sync import run
         from agentgym_trainers.run.loop import train as train_run
