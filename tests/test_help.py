@@ -67,7 +67,7 @@ def test_groups_of_a_plug_in_are_shown_as_written():
 def test_help_of_one_key(shown):
     out = shown("train", "--help", "policy.vllm.gpu_memory")
     assert out.startswith("  policy.vllm.gpu_memory = 0.9\n")
-    assert "Share of the GPU's memory" in out
+    assert "Share of GPU memory" in out
     assert "Usage" not in out and "eager" not in out
 
 

@@ -187,7 +187,7 @@ class Learner:
         if not (math.isfinite(total) and math.isfinite(norm)):
             self.optimizer.zero_grad()
             raise AgentGymError(
-                f"the update has loss {total} and gradient norm {norm}; it was skipped. "
+                f"the update has loss {total} and gradient norm {norm}; it was not made. "
                 "A lower learning rate or a KL term usually helps"
             )
         for group in self.optimizer.param_groups:
