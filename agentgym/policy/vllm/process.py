@@ -62,12 +62,17 @@ def environment(config: EngineConfig) -> dict[str, str]:
     Triton multiplies float32 matrices in TF32 unless it is told otherwise; a float32 engine on
     CUDA would agree with its trainer to three digits only.
     """
-    return {
+    variables = {
         "VLLM_SERVER_DEV_MODE": "1",
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
         "VLLM_CPU_KVCACHE_SPACE": str(config.cpu_cache),
         "VLLM_NO_USAGE_STATS": "1",
-    } | ({"TRITON_F32_DEFAULT": "ieee"} if config.dtype == "float32" else {})
+    }
+    if config.dtype == "float32":
+        variables["TRITON_F32_DEFAULT"] = "ieee"
+    if config.eager and _is_cpu_build():  # which compiles a function of its sampler all the same
+        variables["TORCHDYNAMO_DISABLE"] = "1"
+    return variables
 
 
 @asynccontextmanager
