@@ -228,8 +228,8 @@ def steps(metrics):
     ("tables", "says"),
     [
         ({"rollouts": Independent(max_staleness=1)}, "rollouts.max_staleness must be 0"),
-        ({"policy": {"weights": "ipc"}}, "goes to a server"),
-        ({"policy": {"vllm": {"urls": ["http://127.0.0.1:8000"]}}}, "urls are of servers"),
+        ({"policy": {"weights": "ipc"}}, "needs a server"),
+        ({"policy": {"vllm": {"urls": ["http://127.0.0.1:8000"]}}}, "urls need policy.engine"),
     ],
 )
 def test_settings_that_do_not_fit(tables, says):
