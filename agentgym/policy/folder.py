@@ -59,6 +59,25 @@ def require_model(folder: Path) -> None:
         raise BadInput(f"{folder} is not a model folder: it has no {MODEL}")
 
 
+def require_adapter(folder: Path) -> None:
+    """Check that an adapter is plain LoRA, whose product can be added to the weights it adapts.
+
+    Raises:
+        BadInput: it is of another kind, or trains more than that.
+    """
+    settings = json.loads((folder / ADAPTER).read_text())
+    kind = settings.get("peft_type", "LORA")
+    more = [name for name in ("use_dora", "modules_to_save") if settings.get(name)]
+    more += ["bias"] if settings.get("bias", "none") != "none" else []
+    if kind != "LORA" or more:
+        also = f" with {', '.join(more)}" if more else ""
+        raise BadInput(
+            f"the adapter in {folder} is {kind}{also}; only plain LoRA can be merged exactly into "
+            "the weights that are sent to an engine. Merge it into its base model with PEFT "
+            "(merge_and_unload, save_pretrained) and name that folder"
+        )
+
+
 def adapter_rank(folder: Path) -> int:
     """The rank of the LoRA adapter in a folder."""
     return int(json.loads((folder / ADAPTER).read_text())["r"])
