@@ -22,6 +22,7 @@ from agentgym_trainers.learner.critic import Critic
 from agentgym_trainers.learner.learner import Learner
 from agentgym_trainers.rollouts.success_replay import Successes
 from agentgym_trainers.run import checkpoint
+from agentgym_trainers.run.agreement import Agreement
 from agentgym_trainers.run.held_out import forget_after
 from agentgym_trainers.run.metrics import Metrics
 from agentgym_trainers.run.run_folder import record, require_same
@@ -40,6 +41,7 @@ class Run:
     order: TaskOrder
     held_out: list[Task]
     learner: Learner
+    agreement: Agreement
     tokenizer: Any
     sampler: Sampler
     state: checkpoint.State
@@ -98,6 +100,7 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
                 order=TaskOrder(tasks[config.env.train_split], config.seed),
                 held_out=tasks[config.env.test_split][: config.evaluation.tasks],
                 learner=learner,
+                agreement=Agreement(config, learner, display.say),
                 tokenizer=tokenizer,
                 sampler=plays,
                 state=state,
