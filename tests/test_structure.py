@@ -65,7 +65,7 @@ ROOMS = {
     ),
     "agentgym_trainers": (
         *("display", "credit", "objectives", "rollouts", "shaping", "composition", "config"),
-        *("learner", "weights", "sampling", "run", "command"),
+        *("learner", "weights", "sampling", "run", "model_check", "command"),
     ),
     "agentgym_tools": (
         *("passages", "calculator", "dense", "search", "notes", "sql", "fetch"),

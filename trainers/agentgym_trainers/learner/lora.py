@@ -19,6 +19,9 @@ MERGED = (lora.Linear, lora.Embedding, lora.ParamWrapper)
 """Adapted layers whose product is added to one weight; ParamWrapper is of fused experts."""
 
 
+LINEAR = torch.nn.Linear.forward
+
+
 def add_adapters(model: Any, settings: LoRA, seed: int) -> None:
     """Put adapters into a Hugging Face model; they alone are trainable, and change nothing yet.
 
@@ -31,6 +34,7 @@ def add_adapters(model: Any, settings: LoRA, seed: int) -> None:
         r=settings.rank,
         lora_alpha=settings.alpha,
         target_modules=settings.targets,
+        exclude_modules=_no_plain_products(model) if settings.targets == "all-linear" else None,
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -58,6 +62,24 @@ def _require_found(model: Any, targets: list[str]) -> None:
             )
 
 
+@torch.no_grad()
+def _no_plain_products(model: Any) -> list[str] | None:
+    """Linear layers that return something else than a product, as some routers do."""
+    found = []
+    for name, module in model.named_modules():
+        own = isinstance(module, torch.nn.Linear) and type(module).forward is not LINEAR
+        if own and not _is_product(module):
+            found.append(name)
+    return found or None
+
+
+def _is_product(layer: torch.nn.Linear) -> bool:
+    given = layer.weight.new_ones(1, layer.in_features)
+    returned = layer(given)
+    product = torch.nn.functional.linear(given, layer.weight, layer.bias)
+    return isinstance(returned, Tensor) and torch.allclose(returned, product)
+
+
 def train_adapters(model: Any) -> None:
     """Make the adapters of a model trainable, in float32, and nothing else.
 
@@ -73,9 +95,10 @@ def train_adapters(model: Any) -> None:
                 "(tie_word_embeddings), and an adapter would change one end alone, which no engine "
                 "can be sent; leave it out"
             )
-        if not isinstance(layer, MERGED):
+        inside = layer.get_base_layer()
+        if not isinstance(layer, MERGED) or _no_plain_products(inside):
             raise BadInput(
-                f"model.lora.targets: an adapter of {name} ({type(layer).__name__}) cannot be "
+                f"model.lora.targets: an adapter of {name} ({type(inside).__name__}) cannot be "
                 "merged exactly; leave it out"
             )
     for name, parameter in model.named_parameters():

@@ -141,9 +141,10 @@ async def _following(
 def _warn(config: TrainConfig, model: Any, display: Display) -> None:
     """Say if the engine's precision would hide most of each update."""
     dtype = DTYPES.get(config.policy.vllm.dtype, torch.bfloat16)  # auto: what vLLM prefers
-    if config.policy.weights != "adapter" and dtype is not torch.float32:
-        if said := rounding.warning(model, config.optimizer.lr, dtype):
-            display.say(said)
+    if config.policy.weights == "adapter" or dtype is torch.float32:
+        return
+    if said := rounding.warning(model, config.optimizer.lr, dtype):
+        display.say(said)
 
 
 def _first_prompt(config: TrainConfig, renderer: Renderer) -> list[int]:

@@ -1,4 +1,4 @@
-"""What an engine of low precision does not see of an update: weights that round to the same value."""
+"""What an engine of low precision does not see of an update: weights that round to the same."""
 
 from __future__ import annotations
 

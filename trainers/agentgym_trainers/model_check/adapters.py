@@ -1,0 +1,63 @@
+"""LoRA: what is adapted, and what is sent of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+
+from agentgym_trainers.config import LoRA, OptimizerConfig
+from agentgym_trainers.learner.learner import Learner
+from agentgym_trainers.learner.lora import adapted, add_adapters, plain
+from agentgym_trainers.model_check.subject import (
+    EXACT,
+    Broken,
+    Subject,
+    plain_logits,
+    play,
+    trained_rows,
+)
+from agentgym_trainers.weights.whole import whole_weights
+
+
+def adapters(subject: Subject) -> str:
+    """LoRA finds its targets; sampling, learner and the weights that are sent agree with it."""
+    model = subject.fresh()
+    add_adapters(model, LoRA(rank=4), seed=0)
+    fill(model)
+    rows = trained_rows(play(model, subject.plain_ids))
+    computed = Learner(model, OptimizerConfig()).logprobs(rows)
+    apart = max(
+        abs(sampled - again)
+        for row, values in zip(rows, computed, strict=True)
+        for sampled, again, own in zip(row.logprobs, values, row.mask, strict=True)
+        if own
+    )
+    gap = _merging(subject, model)
+    if not max(apart, gap) <= EXACT:
+        raise Broken(
+            f"with adapters, sampling and learner differ by {apart:.1e} nats, and the merged "
+            f"weights by {gap:.1e}; name other targets: [model.lora] targets = [...]"
+        )
+    kinds = Counter(plain(name).split(".")[-1] for name, _ in adapted(model))
+    found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f"{found}; learner up to {apart:.1e}, merged up to {gap:.1e} nats"
+
+
+def fill(model: Any) -> None:
+    """Give the adapters values, B too, which is zero at first."""
+    draw = torch.Generator().manual_seed(0)
+    for name, weight in model.named_parameters():
+        if ".lora_" in name:
+            weight.data.copy_(0.02 * torch.randn(weight.shape, generator=draw))
+
+
+def _merging(subject: Subject, model: Any) -> float:
+    ids = subject.plain_ids[:12]
+    wanted = plain_logits(model, ids).log_softmax(-1)
+    merged = subject.fresh()
+    merged.load_state_dict(dict(whole_weights(model)), strict=False)
+    merged.tie_weights()
+    Learner(merged, OptimizerConfig())  # fixes its rotary tables as it did the other's
+    return float((plain_logits(merged, ids).log_softmax(-1) - wanted).abs().max())
