@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -61,6 +62,8 @@ def toml(value: Any) -> str:
             return str(value).lower()
         case int() | float():
             return repr(value)
+        case datetime.date():
+            return value.isoformat()
         case BaseModel():
             return toml(value.model_dump(exclude_none=True))
         case Mapping():
