@@ -24,7 +24,8 @@ from transformers.utils import logging as transformers_logging
 from agentgym.errors import BadInput
 from agentgym.policy import Completion, Prompt, Sampling
 from agentgym.policy.decoding import KeyValues, Row, sample
-from agentgym.policy.folder import base_folder, load_tokenizer, require_model
+from agentgym.policy.folder import base_folder, require_model
+from agentgym.policy.tokenizer import load_tokenizer
 from agentgym.rendering.renderer import ChatTemplate
 
 transformers_logging.disable_progress_bar()  # its bars would break our own display

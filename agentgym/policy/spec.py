@@ -79,7 +79,9 @@ def policy_of(spec: str, options: Options = Options()) -> Named:
     opened = _started if kind == "vllm" else _local
     run = _run(model_or_adapter)
     return Named(
-        spec, partial(opened, model_or_adapter, options, _template(run)), _context(run) if run else None
+        spec,
+        partial(opened, model_or_adapter, options, _template(run)),
+        _context(run) if run else None,
     )
 
 
@@ -89,9 +91,7 @@ async def _ready(policy: Policy) -> AsyncIterator[Policy]:
 
 
 @asynccontextmanager
-async def _local(
-    folder: Path, options: Options, template: TemplateConfig
-) -> AsyncIterator[Policy]:
+async def _local(folder: Path, options: Options, template: TemplateConfig) -> AsyncIterator[Policy]:
     try:
         from agentgym.policy.local import LocalPolicy  # noqa: PLC0415  torch is optional
     except ImportError as error:

@@ -79,7 +79,7 @@ def _filled(
 
 def _strings(template: Template) -> list[str]:
     """The text and the strings in the template's source."""
-    environment = Environment()  # noqa: S701  it only reads
+    environment = Environment()
     return [
         text
         for source in template.sources.values()

@@ -28,9 +28,9 @@ class Guard:
         self._spelled = _first_letters(self.tokens)
         added = tokenizer.added_tokens_decoder
         normal = {i for i, t in added.items() if t.normalized and t.content in self.tokens}
-        backend = getattr(tokenizer, "backend_tokenizer", None)
-        self._backend = backend if backend and backend.normalizer and normal else None
         self._normal = normal
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        self._backend: Any = backend if backend and backend.normalizer and normal else None
         self.text = lru_cache(4096)(self._text)
         """``text`` with a mark in each of the tokens that it spells."""
 

@@ -1,9 +1,9 @@
 """How a template tells an assistant's turn: what it writes before the answer, and what ends it.
 
-ChatML    <|im_start|>assistant\\n ANSWER <|im_end|>\\n   the end stands in the template
-Llama 2   [/INST] ANSWER </s>                           white space of the template around the answer
-GLM-4     <|assistant|>\\n ANSWER <|user|>               the next turn ends this one
-Harmony   <|channel|>final<|message|> ANSWER <|end|>    <|end|> ends a message; a turn has several
+ChatML    <|im_start|>assistant\\n ANSWER <|im_end|>\\n  a token of the template ends the turn
+Llama 2   [/INST] ANSWER </s>                          ... with white space around the answer
+GLM-4     <|assistant|>\\n ANSWER <|user|>              the next turn ends this one
+Harmony   <|channel|>final<|message|> ANSWER <|end|>   a message ends; a turn has several
 
 A base model's config may name another end than the template writes (Qwen2.5: <|endoftext|>); the
 template's is an end as well, or the model would write the user's part itself.
@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from agentgym.context.context import Message
 from agentgym.errors import BadInput
 from agentgym.rendering.guard import HOLE
-from agentgym.rendering.template import ANSWERED, ASKED, Template
+from agentgym.rendering.template import ASKED, Template
 
 CHANNEL = "<|channel|>"
 
@@ -47,16 +48,17 @@ def turn_of(template: Template, tokens: Iterable[str], named: Collection[str], e
         named: those that a config names as ends.
         eos: the tokenizer's own end; ends an answer where the template writes no token.
     """
-    hole = {"user": {**ASKED, "content": HOLE}, "assistant": {**ANSWERED, "content": HOLE}}
-    prompt, opening = template.fill([hole["user"]]).rsplit(HOLE, 1)
-    told = template.fill([ASKED, hole["assistant"], hole["user"]])
+    user: Message = {"role": "user", "content": HOLE}
+    assistant: Message = {"role": "assistant", "content": HOLE}
+    prompt, opening = template.fill([user]).rsplit(HOLE, 1)
+    told = template.fill([ASKED, assistant, user])
     head, following, _ = told.split(HOLE, 2)
     before = head.removeprefix(template.fill([ASKED])) if head else ""
     harmony = CHANNEL in "".join(template.sources.values())
     if before == head or not (before.isspace() or CHANNEL in before):
         before = ""
     try:
-        last = template.finished([ASKED, hole["assistant"]]).rsplit(HOLE, 1)[1]
+        last = template.finished([ASKED, assistant]).rsplit(HOLE, 1)[1]
     except BadInput:
         last = ""
     known = sorted((token for token in tokens if not token.isspace()), key=len, reverse=True)

@@ -60,10 +60,8 @@ def toml(value: Any) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case int() | float():
-            return repr(value)
-        case datetime.date():
-            return value.isoformat()
+        case int() | float() | datetime.date():
+            return str(value)
         case BaseModel():
             return toml(value.model_dump(exclude_none=True))
         case Mapping():
