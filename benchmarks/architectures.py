@@ -136,6 +136,31 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Name -> model type, and what its config has beside ``SMALL``."""
 
+SERVED = {
+    "hidden_size": 128,
+    "intermediate_size": 256,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 64,
+    "moe_intermediate_size": 64,
+}
+"""Sizes that vLLM's CPU kernels take."""
+CPU_SERVES = (
+    "llama",
+    "llama, tied",
+    "mistral",
+    "mixtral",
+    "qwen2",
+    "qwen3",
+    "qwen3-moe",
+    "gemma2",
+    "granite",
+    "phi3",
+    "phi3, longrope",
+    "olmo2",
+)
+"""What vLLM's CPU build is tried with: what it is asked for most, and each way to name weights."""
+
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "lfm2": ("lfm2", {"layer_types": ["conv", "full_attention"] * 2}),
     "mamba": ("mamba", {}),

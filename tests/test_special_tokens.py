@@ -85,10 +85,11 @@ def test_an_action_is_text_and_one_end_of_turn(text):
 
 def test_overlapping_spellings_are_all_broken(tokenizer):
     tokenizer.add_special_tokens({"additional_special_tokens": ["<ab>", "b><"]})
-    from agentgym.rendering.special_tokens import SpecialTokens
+    from agentgym.rendering.encoding import Encoding
+    from agentgym.rendering.guard import Guard
 
-    special = SpecialTokens(tokenizer)
-    ids = special.ids(special.guard("<ab><ab><"))
+    guard = Guard(tokenizer, ["<ab>", "b><"])
+    ids = Encoding(tokenizer).ids(guard.text("<ab><ab><"))
     assert not set(ids) & set(tokenizer.convert_tokens_to_ids(["<ab>", "b><"]))
     assert tokenizer.decode(ids) == "<ab><ab><"
 

@@ -225,4 +225,4 @@ def test_whatever_is_said_the_record_is_what_was_asked(form, on_rewrite, turns, 
     ],
 )
 def test_an_answer_is_found_again_if_only_its_white_space_differs(written, answer, end, found):
-    assert follow(written, answer, end) == found
+    assert follow(written, answer, "", end) == found

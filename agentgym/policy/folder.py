@@ -9,8 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agentgym.errors import BadInput, MissingExtra
+from agentgym.errors import BadInput
 from agentgym.policy.smollm2 import smollm2
+from agentgym.policy.tokenizer import load_tokenizer
 from agentgym.rendering.renderer import ChatTemplate
 
 MODEL, ADAPTER = "config.json", "adapter_config.json"
@@ -81,30 +82,6 @@ def require_adapter(folder: Path) -> None:
 def adapter_rank(folder: Path) -> int:
     """The rank of the LoRA adapter in a folder."""
     return int(json.loads((folder / ADAPTER).read_text())["r"])
-
-
-def load_tokenizer(folder: Path | str) -> Any:
-    """The tokenizer of a folder; nothing is downloaded.
-
-    Raises:
-        BadInput: it has none.
-        MissingExtra: transformers is not installed.
-    """
-    try:
-        from transformers import AutoTokenizer  # noqa: PLC0415  optional
-    except ImportError as error:
-        raise MissingExtra("a tokenizer", "vllm") from error
-    folder = Path(folder)
-    if not any(folder.glob("tokenizer*")):
-        raise BadInput(
-            f"{folder} has no tokenizer (tokenizer.json, tokenizer_config.json); copy those of "
-            "the model it was made from"
-        )
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise BadInput(f"cannot load the tokenizer in {folder}: {reason}") from error
 
 
 def chat_template(folder: Path | str, **template: Any) -> ChatTemplate:

@@ -14,7 +14,8 @@ from transformers.utils import logging as transformers_logging
 
 from agentgym.errors import BadInput
 from agentgym.policy.architecture import require_exact
-from agentgym.policy.folder import base_folder, load_tokenizer, require_adapter, require_model
+from agentgym.policy.folder import base_folder, require_adapter, require_model
+from agentgym.policy.tokenizer import load_tokenizer
 
 transformers_logging.disable_progress_bar()  # its bars would break our own display
 

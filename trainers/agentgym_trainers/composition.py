@@ -90,13 +90,6 @@ def _entropies(config: Settings, who: str) -> None:
 
 
 def _engine(config: Settings) -> None:
-    sampling = config.rollouts.sampling
-    if (sampling.top_p < 1 or sampling.top_k) and config.correction.old == "sampled":
-        raise ValueError(
-            f"rollouts.sampling.top_p = {sampling.top_p:g} and top_k = {sampling.top_k} cut the "
-            "distribution that is sampled from, and the learner computes the whole one, so ratios "
-            "of the two would be wrong: leave both out, or set correction.old = 'recomputed'"
-        )
     if config.policy.weights == "adapter" and config.model.lora is None:
         raise ValueError("policy.weights = 'adapter' needs adapters: a table [model.lora]")
     if config.model.dtype != "float32" and config.model.lora is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -59,8 +60,8 @@ def toml(value: Any) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case int() | float():
-            return repr(value)
+        case int() | float() | datetime.date():
+            return str(value)
         case BaseModel():
             return toml(value.model_dump(exclude_none=True))
         case Mapping():

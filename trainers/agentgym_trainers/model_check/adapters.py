@@ -7,38 +7,30 @@ from typing import Any
 
 import torch
 
-from agentgym_trainers.config import LoRA, OptimizerConfig
-from agentgym_trainers.learner.learner import Learner
+from agentgym.policy.architecture import fix_positions
+from agentgym_trainers.config import LoRA
 from agentgym_trainers.learner.lora import adapted, add_adapters, plain
 from agentgym_trainers.model_check.subject import (
     EXACT,
     Broken,
     Subject,
+    learner_difference,
     plain_logits,
-    play,
-    trained_rows,
 )
 from agentgym_trainers.weights.whole import whole_weights
 
 
 def adapters(subject: Subject) -> str:
-    """LoRA finds its targets; sampling, learner and the weights that are sent agree with it."""
+    """LoRA finds its targets, and the weights that are sent are those that it learns."""
     model = subject.fresh()
     add_adapters(model, LoRA(rank=4), seed=0)
     fill(model)
-    rows = trained_rows(play(model, subject.plain_ids))
-    computed = Learner(model, OptimizerConfig()).logprobs(rows)
-    apart = max(
-        abs(sampled - again)
-        for row, values in zip(rows, computed, strict=True)
-        for sampled, again, own in zip(row.logprobs, values, row.mask, strict=True)
-        if own
-    )
+    apart = learner_difference(model, subject.sequences)
     gap = _merging(subject, model)
     if not max(apart, gap) <= EXACT:
         raise Broken(
-            f"with adapters, sampling and learner differ by {apart:.1e} nats, and the merged "
-            f"weights by {gap:.1e}; name other targets: [model.lora] targets = [...]"
+            f"with adapters, the learner differs by {apart:.1e} nats, and the merged weights by "
+            f"{gap:.1e}; name other targets: [model.lora] targets = [...]"
         )
     kinds = Counter(plain(name).split(".")[-1] for name, _ in adapted(model))
     found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
@@ -59,5 +51,5 @@ def _merging(subject: Subject, model: Any) -> float:
     merged = subject.fresh()
     merged.load_state_dict(dict(whole_weights(model)), strict=False)
     merged.tie_weights()
-    Learner(merged, OptimizerConfig())  # fixes its rotary tables as it did the other's
+    fix_positions(merged)
     return float((plain_logits(merged, ids).log_softmax(-1) - wanted).abs().max())

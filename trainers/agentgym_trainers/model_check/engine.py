@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from agentgym.errors import ServerError
 from agentgym.policy import Sampling
 from agentgym.policy.agreement import mean_difference
 from agentgym.policy.folder import base_folder
@@ -32,41 +33,37 @@ RANK = 4
 SETTINGS = EngineConfig(dtype="float32", max_model_len=256, cpu_cache=1, max_num_seqs=4)
 
 
-def served(subject: Subject) -> str:
-    """vLLM loads the folder, and samples as the learner computes."""
-    return run(_served, subject)
+def weights(subject: Subject) -> str:
+    """vLLM samples as the learner computes: loaded, sent the same weights again, and new ones."""
+    return run(_weights, subject)
 
 
-async def _served(subject: Subject) -> str:
-    async with _policy(subject) as policy:
-        return await _agreeing(policy, subject.model, subject.plain_ids)
-
-
-def sent(subject: Subject) -> str:
-    """The same weights sent again change nothing, and new ones arrive."""
-    return run(_sent, subject)
-
-
-async def _sent(subject: Subject) -> str:
+async def _weights(subject: Subject) -> str:
     model = subject.fresh()
     async with _policy(subject) as policy:
+        loaded = await _agreeing(policy, model, subject.plain_ids)
         sync = FolderSync(policy, model, "keep", None)
         try:
-            before = await _sampled(policy, subject.plain_ids)
-            await sync.send(0)
-            after = await _sampled(policy, subject.plain_ids)
-            change = mean_difference(before.logprobs, after.logprobs)
-            if before.ids != after.ids or not change <= UNCHANGED:
-                raise Broken(
-                    f"sent as they are, its weights change logprobs by {change:.1e} nats: vLLM "
-                    "has other names for some of them. Send adapters (policy.weights = 'adapter')"
-                )
+            change = await _resent(policy, sync, subject.plain_ids)
             _disturb(model)
             await sync.send(1)
-            agreed = await _agreeing(policy, model, subject.plain_ids)
+            new = await _agreeing(policy, model, subject.plain_ids)
         finally:
             sync.close()
-    return f"no change by more than {change:.1e} nats; new ones: {agreed}"
+    return f"loaded {loaded}, changed by {change:.1e}, new ones {new}"
+
+
+async def _resent(policy: VLLMPolicy, sync: FolderSync, ids: Sequence[int]) -> float:
+    before = await _sampled(policy, ids)
+    await sync.send(0)
+    after = await _sampled(policy, ids)
+    change = mean_difference(before.logprobs, after.logprobs)
+    if before.ids != after.ids or not change <= UNCHANGED:
+        raise Broken(
+            f"sent as they are, its weights change logprobs by {change:.1e} nats: vLLM has other "
+            "names for some of them. Send adapters (policy.weights = 'adapter')"
+        )
+    return change
 
 
 def adapter(subject: Subject) -> str:
@@ -91,11 +88,20 @@ async def _adapter(subject: Subject) -> str:
 async def _policy(subject: Subject, arguments: Sequence[str] = ()) -> AsyncIterator[VLLMPolicy]:
     base = base_folder(subject.folder)
     with tempfile.TemporaryDirectory() as top:
-        opening = serving(
-            base, SETTINGS, log=Path(top) / "vllm.log", say=lambda _: None, arguments=arguments
-        )
-        async with opening as server:
-            yield await VLLMPolicy.connect([server], SETTINGS, tokenizer=subject.folder)
+        log = Path(top) / "vllm.log"
+        try:
+            async with serving(
+                base, SETTINGS, log=log, say=lambda _: None, arguments=arguments
+            ) as server:
+                yield await VLLMPolicy.connect([server], SETTINGS, tokenizer=subject.folder)
+        except ServerError as error:
+            raise Broken(f"vLLM fails with it: {_reason(log) or error}") from error
+
+
+def _reason(log: Path) -> str:
+    """The last error that vLLM wrote down."""
+    errors = [line for line in log.read_text(errors="replace").splitlines() if "Error: " in line]
+    return errors[-1].partition("] ")[2].strip() or errors[-1] if errors else ""
 
 
 async def _sampled(policy: VLLMPolicy, ids: Sequence[int]) -> SampleResponse:
@@ -114,8 +120,8 @@ async def _sampled(policy: VLLMPolicy, ids: Sequence[int]) -> SampleResponse:
 
 async def _agreeing(policy: VLLMPolicy, model: Any, ids: Sequence[int]) -> str:
     got = await _sampled(policy, ids)
-    own = learner_logprobs(model, ids[:PROMPT], got.ids)
-    difference = mean_difference(got.logprobs, own)
+    (own,) = learner_logprobs(model, [[*ids[:PROMPT], *got.ids]], PROMPT)
+    difference = mean_difference(got.logprobs, own.tolist())
     if not difference <= ENGINE:
         raise Broken(
             f"vLLM and the learner differ by {difference:.1e} nats in the mean: vLLM computes "

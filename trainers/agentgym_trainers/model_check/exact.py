@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from agentgym.policy.architecture import longest_context, require_cache
 from agentgym.policy.decoding import recomputed
-from agentgym_trainers.config import OptimizerConfig
-from agentgym_trainers.learner.learner import Learner
-from agentgym_trainers.model_check.subject import EXACT, Broken, Subject, plain_logits, trained_rows
+from agentgym_trainers.model_check.subject import (
+    EXACT,
+    Broken,
+    Subject,
+    learner_difference,
+    plain_logits,
+    play,
+)
 
 
 def sampling(subject: Subject) -> str:
@@ -14,7 +19,7 @@ def sampling(subject: Subject) -> str:
     require_cache(subject.model)
     worst = max(
         abs(sampled - again)
-        for sequence in subject.played
+        for sequence in play(subject.model, subject.plain_ids)
         for row in sequence
         for sampled, again in zip(row.logprobs, recomputed(subject.model, row), strict=True)
     )
@@ -22,15 +27,8 @@ def sampling(subject: Subject) -> str:
 
 
 def learner(subject: Subject) -> str:
-    """The learner gives the sampled tokens the same logprobs, in padded rows."""
-    rows = trained_rows(subject.played)
-    computed = Learner(subject.model, OptimizerConfig()).logprobs(rows)
-    worst = max(
-        abs(sampled - again)
-        for row, values in zip(rows, computed, strict=True)
-        for sampled, again, own in zip(row.logprobs, values, row.mask, strict=True)
-        if own
-    )
+    """The learner computes the logprobs of the plain forward pass, in padded rows."""
+    worst = learner_difference(subject.model, subject.sequences)
     return _within(worst, "the learner cannot follow this model; do not train it here")
 
 
@@ -62,7 +60,7 @@ def transforms(subject: Subject) -> str:
 def positions(subject: Subject) -> str:
     """Positions, windows and rotary tables do not depend on what else is in a batch."""
     config = subject.model.config.get_text_config(decoder=True)
-    longest = max(len(turn.prompt) for sequence in subject.played for turn in sequence)
+    longest = max(map(len, subject.sequences))
     said = [f"{longest_context(subject.model.config) or 'any number of'} positions"]
     if any(getattr(m, "rope_type", None) == "fixed" for m in subject.model.modules()):
         kind = config.rope_parameters["rope_type"]

@@ -36,7 +36,7 @@ HERE: tuple[Check, ...] = (
     weights.saving,
     folder.generation,
 )
-ENGINE: tuple[Check, ...] = (engine.served, engine.sent, engine.adapter)
+ENGINE: tuple[Check, ...] = (engine.weights, engine.adapter)
 
 
 class Finding(NamedTuple):

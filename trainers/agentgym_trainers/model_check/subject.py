@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from agentgym.policy import Sampling
 from agentgym.policy.decoding import Row, sample
@@ -23,6 +24,8 @@ from agentgym_trainers.learner.rows import Row as TrainedRow
 STARTS = (12, 30, 3)  # tokens of the first prompts
 TAILS = ((2, 15, 7), (9, 1, 4))  # tokens that the next prompts add
 ANSWERS = (6, 5, 9)  # sampled tokens
+LENGTHS = (20, 64, 9)  # tokens of sequences that are not sampled
+KNOWN = 4  # tokens at their beginning that are not trained
 EXACT = 2e-5  # nats; the largest difference in float32 that other orders of summation make
 
 
@@ -65,9 +68,10 @@ class Subject:
         return [i for i in range(most) if i not in added][-1000:]
 
     @cached_property
-    def played(self) -> list[list[Row]]:
-        """Three sequences of three turns each, sampled in batches of uneven lengths."""
-        return play(self.model, self.plain_ids)
+    def sequences(self) -> list[list[int]]:
+        """Random ids of three lengths."""
+        draw = np.random.default_rng(1)
+        return [[int(i) for i in draw.choice(self.plain_ids, length)] for length in LENGTHS]
 
 
 def play(model: Any, ids: Sequence[int]) -> list[list[Row]]:
@@ -100,30 +104,31 @@ def _row(prompt: list[int], number: int) -> Row:
     return Row(prompt, Sampling(max_tokens=ANSWERS[number]), number)
 
 
-def trained_rows(played: Sequence[Sequence[Row]]) -> list[TrainedRow]:
-    """The sequences as the learner gets them."""
+def learner_logprobs(model: Any, sequences: Sequence[Sequence[int]], known: int) -> list[Tensor]:
+    """ln p of each sequence's ids behind its first ``known``, as the learner computes them."""
     rows = []
-    for number, sequence in enumerate(played):
-        row = TrainedRow(number)
-        for turn in sequence:
-            row.add_context(turn.prompt[len(row) :])
-            weights = np.ones((1, len(turn.ids)))
-            row.add_sampled(turn.ids, turn.logprobs, [number], [number], weights)
+    for number, ids in enumerate(sequences):
+        row, rest = TrainedRow(number), ids[known:]
+        row.add_context(ids[:known])
+        row.add_sampled(rest, [0.0] * len(rest), [number], [number], np.ones((1, len(rest))))
         rows.append(row)
-    return rows
+    found = Learner(model, OptimizerConfig()).logprobs(rows)
+    return [torch.tensor(values[known:]) for values in found]
 
 
-def learner_logprobs(model: Any, prompt: Sequence[int], ids: Sequence[int]) -> list[float]:
-    """ln p of ``ids`` behind ``prompt``, as the learner computes it."""
-    row = TrainedRow(0)
-    row.add_context(prompt)
-    row.add_sampled(ids, [0.0] * len(ids), [0], [0], np.ones((1, len(ids))))
-    return Learner(model, OptimizerConfig()).logprobs([row])[0][len(prompt) :]
+def learner_difference(model: Any, sequences: Sequence[Sequence[int]]) -> float:
+    """Largest |ln p learner - ln p plain forward pass| in nats."""
+    worst = 0.0
+    for ids, own in zip(sequences, learner_logprobs(model, sequences, KNOWN), strict=True):
+        plain = plain_logits(model, ids)[KNOWN - 1 : -1].log_softmax(-1)
+        rest = torch.tensor(ids[KNOWN:], device=plain.device)[:, None]
+        worst = max(worst, float((plain.gather(-1, rest)[:, 0].cpu() - own).abs().max()))
+    return worst
 
 
-def plain_logits(model: Any, ids: Sequence[int]) -> torch.Tensor:
+def plain_logits(model: Any, ids: Sequence[int]) -> Tensor:
     """Logits (L, vocabulary) of the model's forward pass over one sequence, float32."""
     with torch.no_grad():
         whole = torch.tensor([list(ids)], device=model.device)
-        logits: torch.Tensor = model(input_ids=whole, use_cache=False).logits[0].float()
+        logits: Tensor = model(input_ids=whole, use_cache=False).logits[0].float()
     return logits

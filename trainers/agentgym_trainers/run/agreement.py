@@ -21,8 +21,6 @@ from agentgym_trainers.learner.rows import Row, rows_of
 ENGINE = 2e-3
 """The limit in float32 for an engine with kernels of its own: Gemma 2's soft caps differ by 8e-4
 on vLLM's CPU build, other families by 1e-6."""
-CUT = 0.5
-"""... where top_p or top_k cut the distribution; the update counts from recomputed logprobs."""
 STOPS = 10.0
 """Later a mismatch above the limit is a warning, and above this many times the limit an error."""
 FACTORS = (16.0, 8.0, 4.0, 2.0, 0.5, 0.25, 0.125, 0.0625)
@@ -83,9 +81,6 @@ class Agreement:
 
 def limit(config: TrainConfig) -> float:
     """The largest mean difference with which a run begins, in nats."""
-    sampling = config.rollouts.sampling
-    if sampling.top_p < 1 or sampling.top_k:
-        return CUT
     lowest = LIMITS[_precision(config)]
     return lowest if config.policy.engine == "local" else max(lowest, ENGINE)
 
@@ -124,24 +119,24 @@ def _causes(
     config: TrainConfig, learner: Learner, rows: Sequence[Row], difference: float, limit: float
 ) -> Iterator[str]:
     """What explains the difference, the likeliest first."""
-    sampling = config.rollouts.sampling
+    temperature = config.rollouts.sampling.temperature
 
-    def at(temperature: float) -> float:
-        return _difference(rows, learner.logprobs(rows, temperature))
+    def at(other: float) -> float:
+        return _difference(rows, learner.logprobs(rows, other))
 
     enough = max(limit, EXPLAINS * difference)
-    if sampling.temperature not in (0, 1) and at(1.0) <= enough:
+    if temperature != 1 and at(1.0) <= enough:
         yield (
             "The likeliest cause: the engine reports logprobs before temperature; start it with "
             "--logprobs-mode processed_logprobs, as `agentgym serve` does"
         )
-    for factor in FACTORS:
-        if at((sampling.temperature or 1.0) * factor) <= enough:
-            yield (
-                "The likeliest cause: the engine's logits are the learner's divided by "
-                f"{factor:g}; look at logits_scaling, logit_scale and the like in config.json"
-            )
-    if place := _border(rows, learner.logprobs(rows, sampling.temperature), enough):
+    left, factor = min((at(temperature * factor), factor) for factor in FACTORS)
+    if left <= enough:
+        yield (
+            "The likeliest cause: the engine's logits are the learner's divided by "
+            f"{factor:g}; look at logits_scaling, logit_scale and the like in config.json"
+        )
+    if place := _border(rows, learner.logprobs(rows, temperature), enough):
         yield (
             f"They agree up to token {place} of a sequence and not behind it: the likeliest cause "
             "is a sliding window or a table of positions that one of them applies otherwise "

@@ -18,7 +18,7 @@ from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import OwnServer, adapter_arguments, serving
 from agentgym.policy.vllm.server import Capabilities, Server
-from agentgym.rendering.renderer import Renderer
+from agentgym.rendering.protocol import Renderer
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.display import Display
 from agentgym_trainers.weights import adapter, folder, rounding
