@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft.tuners import lora
 
 from agentgym.errors import ServerError
 from agentgym.policy import Sampling
@@ -19,9 +20,8 @@ from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import adapter_arguments, serving
 from agentgym.policy.vllm.tokens import SampleRequest, SampleResponse
 from agentgym.runtime.sync import run
-from agentgym_trainers.config import LoRA
-from agentgym_trainers.learner.lora import add_adapters
-from agentgym_trainers.model_check.adapters import fill
+from agentgym_trainers.learner.lora import adapted, plain
+from agentgym_trainers.model_check.adapters import with_adapters
 from agentgym_trainers.model_check.subject import Broken, Subject, learner_logprobs
 from agentgym_trainers.run.agreement import ENGINE
 from agentgym_trainers.weights.adapter import AdapterSync
@@ -29,7 +29,6 @@ from agentgym_trainers.weights.folder import FolderSync
 
 PROMPT, ANSWER = 24, 16  # tokens
 UNCHANGED = 1e-4  # nats; the most that sending the same weights may change
-RANK = 4
 SETTINGS = EngineConfig(dtype="float32", max_model_len=256, cpu_cache=1, max_num_seqs=4)
 
 
@@ -72,16 +71,23 @@ def adapter(subject: Subject) -> str:
 
 
 async def _adapter(subject: Subject) -> str:
-    model = subject.fresh()
-    add_adapters(model, LoRA(rank=RANK), seed=0)
-    fill(model)
-    async with _policy(subject, adapter_arguments(RANK)) as policy:
+    everything = with_adapters(subject)
+    head = everything.get_output_embeddings()
+    targets = {
+        plain(name).split(".")[-1]
+        for name, layer in adapted(everything)
+        if type(layer) is lora.Linear and layer is not head
+    }
+    model = with_adapters(subject, sorted(targets))
+    rank = max(layer.r["default"] for _, layer in adapted(model))
+    async with _policy(subject, adapter_arguments(rank)) as policy:
         sync = AdapterSync(policy, model, "keep")
         try:
             await sync.send(1)
-            return await _agreeing(policy, model, subject.plain_ids)
+            agreed = await _agreeing(policy, model, subject.plain_ids)
         finally:
             sync.close()
+    return f"{agreed}, of {', '.join(sorted(targets))}"
 
 
 @asynccontextmanager
