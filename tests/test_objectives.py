@@ -1,4 +1,4 @@
-"""GSPO, CISPO and CE-GPPO: each against its paper's formula, and what all objectives must do."""
+"""Every objective against its paper's formula, and what all of them must do."""
 
 import math
 
@@ -10,10 +10,21 @@ from pydantic import ValidationError
 from agentgym_trainers.objectives.aepo_clip import AEPOClip
 from agentgym_trainers.objectives.ce_gppo import CEGPPO, ce_gppo
 from agentgym_trainers.objectives.cispo import CISPO, cispo
+from agentgym_trainers.objectives.gmpo import GMPO, gmpo
 from agentgym_trainers.objectives.gspo import GSPO, gspo
 from agentgym_trainers.objectives.ppo_clip import PPOClip, ppo_clip
+from agentgym_trainers.objectives.sapo import SAPO, sapo
 
-PARTS = [GSPO(), CISPO(), CEGPPO(), AEPOClip(), PPOClip()]
+FUNCTIONS = {
+    GSPO: gspo,
+    CISPO: cispo,
+    CEGPPO: ce_gppo,
+    AEPOClip: ce_gppo,
+    PPOClip: ppo_clip,
+    SAPO: sapo,
+    GMPO: gmpo,
+}
+PARTS = [part() for part in FUNCTIONS]
 SIGNS = torch.tensor([[1.0, 1.0, -1.0, -1.0]], dtype=torch.float64)
 RATIOS = torch.tensor([[1.4, 0.6, 1.8, 0.1]], dtype=torch.float64)
 ALL = torch.ones(1, 4)
@@ -166,8 +177,9 @@ def test_praise_never_makes_a_token_rarer_nor_blame_likelier(part, ratio):
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_a_part_passes_its_settings_on(part):
     changed = {"clip_low": 0.05, "clip_high": 0.1, "beta1": 0.3, "beta2": 0.4, "dual_clip": 1.2}
+    changed |= {"tau_positive": 2.0, "tau_negative": 3.0}
     changed = {name: value for name, value in changed.items() if name in type(part).model_fields}
-    function = {GSPO: gspo, CISPO: cispo, PPOClip: ppo_clip}.get(type(part), ce_gppo)
+    function = FUNCTIONS[type(part)]
     ratios = torch.linspace(0.05, 6.0, 120, dtype=torch.float64).repeat(2)[:, None]
     old, mask = torch.full_like(ratios, -2.0), torch.ones_like(ratios)
     advantages = torch.where(torch.arange(240) < 120, 1.0, -1.0)[:, None]

@@ -90,6 +90,7 @@ def centre(
     if error is not None:
         np.maximum.at(tolerance, group, error)
     std[high - low <= tolerance] = 0.0
+    std[count == 0] = 1.0
     if not singleton_is_zero:
         mean[count == 1] = tolerance[count == 1] = 0.0
         std[count == 1] = 1.0
@@ -100,6 +101,30 @@ def centre(
     beyond = _unless_tiny(values - nearest, tolerance[group])
     scale = np.maximum(std[group], np.abs(beyond))
     return within / (std[group] + epsilon) + beyond / (scale + epsilon)
+
+
+def constant(values: Floats, error: float = 0.0) -> bool:
+    """Whether there is no difference among ``values`` but rounding.
+
+    Args:
+        values: shape (N,).
+        error: how far each may be off, beyond :data:`CONSTANT`.
+    """
+    if not len(values):
+        return True
+    tolerance = max(CONSTANT * max(1.0, abs(values.mean())), error)
+    return bool(np.ptp(values) <= tolerance)
+
+
+def difference(values: Floats, baseline: Floats, error: Floats) -> Floats:
+    """``values - baseline``, exactly 0 where it is no more than rounding; shape (N,).
+
+    Args:
+        values, baseline: shape (N,).
+        error: how far the difference may be off, shape (N,), as in :func:`centre`.
+    """
+    tolerance = np.maximum(CONSTANT * np.maximum(1.0, np.abs(baseline)), error)
+    return _unless_tiny(values - baseline, tolerance)
 
 
 def _unless_tiny(values: Floats, tolerance: Floats) -> Floats:
@@ -137,11 +162,9 @@ def whiten(values: Floats, times: ArrayLike | None = None, error: Floats | None 
         shape (N,); exactly 0 where the values that count are the same, or but one.
     """
     counts = np.ones(len(values)) if times is None else np.asarray(times, dtype=np.float64)
-    counted = values[counts > 0]
-    mean = counts @ values / max(1.0, counts.sum())
-    tolerance = max(CONSTANT * max(1.0, abs(mean)), 0.0 if error is None else error.max(initial=0))
-    if not len(counted) or np.ptp(counted) <= tolerance:
+    if constant(values[counts > 0], 0.0 if error is None else error.max(initial=0)):
         return np.zeros(len(values))
+    mean = counts @ values / counts.sum()
     variance = counts @ (values - mean) ** 2 / max(1.0, counts.sum() - 1)
     whitened: Floats = (values - mean) / np.sqrt(variance + WHITENING)
     return whitened

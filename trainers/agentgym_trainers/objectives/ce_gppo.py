@@ -52,8 +52,8 @@ def ce_gppo(
     [True, False, False, True]
 
     Beyond a bound the loss is beta times that of PPO, not the same. The dual clip bounds the loss
-    where A < 0 at dual_clip |A|, without gradient. The log-ratio is clamped to +-20; beyond, a token
-    has a gradient only where a bound gives it one, of which the size does not depend on r.
+    where A < 0 at dual_clip |A|, without gradient. The log-ratio is clamped to +-20; beyond, a
+    token has a gradient only where a bound gives it one, whose size does not depend on r.
     """
     mask = mask.bool()
     new = new.where(mask, 0.0)

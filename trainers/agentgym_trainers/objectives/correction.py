@@ -15,9 +15,9 @@ PPO: Hilton et al. 2021, 2110.00641); w has no gradient. A sequence is every tok
 sampled in one trajectory, in however many rows they are trained: what the environment wrote has
 the same probability under both policies and drops out of the product.
 
-The mean is over the tokens that have a loss, at the level of a sequence over their trajectories,
-each of which counts once, as in verl's code; theirs includes the zeros of masked weights, so that
-what is left gets larger the more is masked. It is over a whole batch and not over a minibatch.
+That mean is over all sampled tokens of the batch, at the level of a sequence over its trajectories,
+each of which counts once, as in verl's code. Masked weights are zeros in it, so where losses are
+averaged over tokens the result is sum w l / sum w; rejected tokens are in it like the others.
 
 A weight or divergence that is at a bound up to the rounding of the log-ratio is within it: the
 exponential of the logarithm of 2 need not be 2.
@@ -95,8 +95,7 @@ class Correction(BaseModel):
     high: Annotated[float, Field(ge=1)] = 2.0
     """The largest weight. truncated: larger ones are cut; masked: those tokens have no loss."""
     normalise: bool = False
-    """Divide the weights by their mean over the batch, so that the update is as large as without
-    them."""
+    """Divide the weights by their mean over the batch (self-normalised importance sampling)."""
     reject: tuple[Rejection, ...] = ()
     """Bounds on the divergence; a token has a loss only within all of them."""
 
@@ -140,6 +139,8 @@ def importance(log_ratio: Tensor, sequence: Tensor, settings: Correction) -> Ten
             size = d.abs() if settings.level == "token" else over_sequence(d.abs(), sequence, "sum")
             slack = (raw * rounding * (1 + size)).where(size.isfinite(), 0.0)
             weight = weight.where((weight - raw).abs() <= slack, 0.0)
+        if settings.normalise:
+            weight = _over_its_mean(weight, sequence, settings.level)
     for bound in settings.reject:
         value = divergence(d, bound.estimator)
         size = value.abs()
@@ -150,16 +151,16 @@ def importance(log_ratio: Tensor, sequence: Tensor, settings: Correction) -> Ten
         high = math.inf if bound.high is None else bound.high
         slack = (rounding * size).where(size.isfinite(), 0.0)
         weight = weight.where((value >= low - slack) & (value <= high + slack), 0.0)
-    return _normalised(weight, sequence, settings.level) if settings.normalise else weight
+    return weight
 
 
-def _normalised(weight: Tensor, sequence: Tensor, level: Literal["token", "sequence"]) -> Tensor:
-    """``weight`` divided by its mean over the tokens, or trajectories, that have a loss."""
-    kept = weight > 0
-    times = kept.double()
+def _over_its_mean(weight: Tensor, sequence: Tensor, level: Literal["token", "sequence"]) -> Tensor:
+    """``weight`` divided by its mean over all tokens, or over all trajectories."""
+    times = weight.new_ones(weight.shape)
     if level == "sequence":
-        times = times / over_sequence(times, sequence, "sum").clamp(min=1)
-    return weight * times.sum() / (weight * times).sum() if kept.any() else weight
+        times = times / over_sequence(times, sequence, "sum")
+    total = (weight * times).sum()
+    return weight * times.sum() / total if total > 0 else weight
 
 
 def divergence(log_ratio: Tensor, estimator: KLForm) -> Tensor:

@@ -44,7 +44,8 @@ def gspo(
     A sequence is the sampled tokens of a row; where the past was edited, each segment is a row.
     Tokens may have advantages of their own; where those of a row are equal, the mean over its
     tokens has the gradient of the sequence form (eq. 5). The mean log-ratio is clamped to +-20 and
-    has no gradient beyond, as the ratio of PPO. A bound takes effect on all tokens of a row whose advantages have one sign, or on none of them.
+    has no gradient beyond, as PPO's. A bound takes effect on all tokens of a row whose advantages
+    have one sign, or on none of them.
     """
     mask = mask.bool()
     new = new.where(mask, 0.0)
