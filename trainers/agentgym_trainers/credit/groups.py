@@ -44,6 +44,7 @@ def centre(
     ddof: Literal[0, 1] = 1,
     epsilon: float = EPSILON,
     error: Floats | None = None,
+    weight: Floats | None = None,
 ) -> Floats:
     """Subtract each group's mean and, for ``mean_std``, divide by its deviation.
 
@@ -64,6 +65,7 @@ def centre(
         epsilon: added to the deviation.
         error: how far each value may be off because of the type its terms were given in, shape
             (N,), see :func:`~agentgym_trainers.credit.columns.numbers`; default: not at all.
+        weight: how much each value that is counted weighs in the mean, shape (N,); default: 1.
 
     Returns:
         shape (N,); exactly 0 for all counted values of a constant group.
@@ -78,7 +80,9 @@ def centre(
     size = int(group.max()) + 1
     inside, of = values[mask], group[mask]
     count = np.bincount(of, minlength=size)
-    mean = np.bincount(of, inside, minlength=size) / np.maximum(count, 1)
+    times = np.ones(len(inside)) if weight is None else weight[mask]
+    total = np.bincount(of, times, minlength=size)
+    mean = np.bincount(of, times * inside, minlength=size) / np.where(total > 0, total, 1.0)
     deviation = inside - mean[of]
     variance = np.bincount(of, deviation**2, minlength=size) / np.maximum(count - ddof, 1)
     std = np.sqrt(variance)
@@ -87,9 +91,11 @@ def centre(
     np.maximum.at(high, of, inside)
     low[count == 0], high[count == 0] = -np.inf, np.inf
     tolerance = CONSTANT * np.maximum(1.0, np.abs(mean))
+    rounding = tolerance.copy()
     if error is not None:
-        np.maximum.at(tolerance, group, error)
-    std[high - low <= tolerance] = 0.0
+        np.maximum.at(rounding, group, error)
+    same = high - low <= rounding
+    std[same], tolerance[same] = 0.0, rounding[same]
     std[count == 0] = 1.0
     if not singleton_is_zero:
         mean[count == 1] = tolerance[count == 1] = 0.0
@@ -114,17 +120,6 @@ def constant(values: Floats, error: float = 0.0) -> bool:
         return True
     tolerance = max(CONSTANT * max(1.0, abs(values.mean())), error)
     return bool(np.ptp(values) <= tolerance)
-
-
-def difference(values: Floats, baseline: Floats, error: Floats) -> Floats:
-    """``values - baseline``, exactly 0 where it is no more than rounding; shape (N,).
-
-    Args:
-        values, baseline: shape (N,).
-        error: how far the difference may be off, shape (N,), as in :func:`centre`.
-    """
-    tolerance = np.maximum(CONSTANT * np.maximum(1.0, np.abs(baseline)), error)
-    return _unless_tiny(values - baseline, tolerance)
 
 
 def _unless_tiny(values: Floats, tolerance: Floats) -> Floats:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from agentgym.credit import Credit, Floats, Steps
 from agentgym.errors import BadInput
 from agentgym_trainers.credit.columns import codes, counts, measured
-from agentgym_trainers.credit.groups import difference, episode_sums, first_steps
+from agentgym_trainers.credit.groups import centre, episode_sums, first_steps
 
 
 def opo(
@@ -44,13 +44,19 @@ def opo(
     """
     episode, of = codes(group, trajectory), codes(group)
     returns, error = (episode_sums(episode, x) for x in measured("reward", reward, len(of)))
-    weight = first_steps(episode) * episode_sums(episode, counts("tokens", tokens, len(of)))
-    total = np.bincount(of, weight)
-    if not total.all():
-        silent = group[int(np.argmin(total[of]))]
-        raise BadInput(f"group {silent!r} sampled no tokens; OPO weighs returns by their number")
-    baseline, slack = ((np.bincount(of, weight * x) / total)[of] for x in (returns, error))
-    return difference(returns, baseline, error + slack)
+    length = episode_sums(episode, counts("tokens", tokens, len(of)))
+    if (silent := np.bincount(of, length)[of] == 0).any():
+        where = group[int(np.argmax(silent))]
+        raise BadInput(f"group {where!r} sampled no tokens; OPO weighs returns by their number")
+    return centre(
+        returns,
+        of,
+        "mean",
+        counted=first_steps(episode) & (length > 0),
+        singleton_is_zero=True,
+        error=error,
+        weight=length,
+    )
 
 
 class OPO(Credit):

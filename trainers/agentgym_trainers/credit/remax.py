@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from agentgym.credit import Credit, Floats, Need, Steps
 from agentgym.errors import BadInput
 from agentgym_trainers.credit.columns import codes, measured, numbers
-from agentgym_trainers.credit.groups import difference, episode_sums, first_steps
+from agentgym_trainers.credit.groups import CONSTANT, episode_sums, first_steps
 from agentgym_trainers.credit.sequences import discounted
 
 
@@ -59,7 +59,10 @@ def remax(
     returns, error = (
         discounted(episode, x, 1.0) if to_go else episode_sums(episode, x) for x in rewards
     )
-    return difference(returns, baseline, error + slack)
+    advantages = returns - baseline
+    tolerance = np.maximum(CONSTANT * np.maximum(1.0, np.abs(baseline)), np.maximum(error, slack))
+    advantages[np.abs(advantages) <= tolerance] = 0.0
+    return advantages
 
 
 class ReMax(Credit):

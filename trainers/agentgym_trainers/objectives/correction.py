@@ -19,8 +19,8 @@ That mean is over all sampled tokens of the batch, at the level of a sequence ov
 each of which counts once, as in verl's code. Masked weights are zeros in it, so where losses are
 averaged over tokens the result is sum w l / sum w; rejected tokens are in it like the others.
 
-A weight or divergence that is at a bound up to the rounding of the log-ratio is within it: the
-exponential of the logarithm of 2 need not be 2.
+A weight or divergence that is at a bound up to a few roundings of the logprobs, which are float32,
+is within it: the exponential of a difference of logarithms is hardly ever exactly 2.
 
 A token without loss still counts where losses are averaged, as in TRL (verl takes it out of the
 mean): rejecting some tokens must not make the step of the others larger.
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 Reduction = Literal["sum", "mean", "amax"]
 ROUNDINGS = 4
-"""How many roundings of its type a log-ratio may be off, where it is compared with a bound."""
+"""How many roundings a log-ratio may be off, where it is compared with a bound."""
 
 
 class Rejection(BaseModel):
@@ -129,7 +129,8 @@ def importance(log_ratio: Tensor, sequence: Tensor, settings: Correction) -> Ten
     """
     import torch  # noqa: PLC0415  the settings are read without it
 
-    d, rounding = log_ratio.detach().double(), ROUNDINGS * torch.finfo(log_ratio.dtype).eps
+    d = log_ratio.detach().double()
+    rounding = ROUNDINGS * max(torch.finfo(x).eps for x in (log_ratio.dtype, torch.float32))
     weight = d.new_ones(d.shape)
     if settings.weights != "none":
         whole = d if settings.level == "token" else over_sequence(d, sequence, "sum")
