@@ -69,7 +69,7 @@ of_any_type = pytest.mark.parametrize("dtype", TYPES, ids=str)
 @pytest.mark.parametrize("level", ["token", "sequence"])
 @pytest.mark.parametrize(("low", "high"), [(0.5, 2.0), (1 / 3, 1.5), (0.2, 5.0), (0.7, 1.1)])
 def test_a_ratio_that_is_exactly_at_a_bound_of_masking_is_kept(dtype, level, low, high):
-    """exp(log(5)) is 4.999999999999999 in float64, and log(1.5) in float32 a little above itself."""
+    """exp(log(5)) is 4.999999999999999 in float64, and log(1.5) in float32 is too large."""
     log_ratios = torch.tensor([low, high, 0.9 * low, 1.1 * high]).double().log().to(dtype)
     options = {"weights": "masked", "level": level, "low": low, "high": high}
     found = weights(log_ratios, torch.arange(4), **options)
@@ -98,13 +98,12 @@ def test_a_divergence_that_is_exactly_at_a_bound_of_rejection_is_kept(
     value = {"k1": -d, "abs": abs(d), "k2": 0.5 * d * d, "k3": math.expm1(d) - d}[estimator]
     log_ratio, of = torch.tensor([d], dtype=torch.float64).to(dtype), torch.zeros(1)
     bounds = [{"high": value}, {"low": value}] if estimator == "k1" else [{"high": value}]
+    named = {"estimator": estimator, "over": over}
     for bound in bounds:
         if over != "max" or "low" not in bound:
-            assert weights(
-                log_ratio, of, reject=[{"estimator": estimator, "over": over, **bound}]
-            ) == [1]
+            assert weights(log_ratio, of, reject=[named | bound]) == [1]
     beyond = {"high": value - 0.1 * abs(value)}
-    assert weights(log_ratio, of, reject=[{"estimator": estimator, "over": over, **beyond}]) == [0]
+    assert weights(log_ratio, of, reject=[named | beyond]) == [0]
 
 
 @pytest.mark.parametrize("far", [math.inf, -math.inf])

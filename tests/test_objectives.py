@@ -399,7 +399,7 @@ def test_sapo_by_hand(advantage, ratio, loss, gradient):
 @given(batches)
 @settings(max_examples=30, deadline=None)
 def test_the_gradient_of_sapo_is_that_of_the_ratio_times_its_gate(batch):
-    """4 s (1 - s) r with s = sigmoid(tau (r - 1)), which is the paper's sech^2 (tau (r - 1) / 2)."""
+    """4 s (1 - s) with s = sigmoid(tau (r - 1)) is the paper's gate sech^2 (tau (r - 1) / 2)."""
     new, old, advantages, mask = batch
     new = old + (new - old).clamp(-19, 19)
     _, gradient, _ = evaluate(sapo, new, old, advantages, mask)
@@ -409,7 +409,7 @@ def test_the_gradient_of_sapo_is_that_of_the_ratio_times_its_gate(batch):
 
 
 def test_sapo_fades_where_ppo_clips():
-    """Where praise goes beyond 1.2 PPO has no gradient at all, and SAPO a little less than before."""
+    """Beyond 1.2 PPO has no gradient for praise, and SAPO a little less than before."""
     near = [one_token(sapo, 1.0, ratio)[1] / ratio for ratio in (1.0, 1.19, 1.21, 2.0, 6.0)]
     assert near == sorted(near)
     assert near[1] == pytest.approx(near[2], abs=0.01)
@@ -438,7 +438,7 @@ def test_gmpo_by_hand():
 @given(batches, st.floats(0, 1), st.floats(0, 1))
 @settings(max_examples=30, deadline=None)
 def test_with_equal_advantages_in_a_row_gmpo_is_its_sequence_form(batch, low, high):
-    """As the authors' code has it: -A exp(mean over tokens of sgn(A) min(sgn(A) d, sgn(A) clip d))."""
+    """As the authors' code has it: -A exp(mean of sgn(A) min(sgn(A) d, sgn(A) clip(d)))."""
     new, old, advantages, mask = batch
     new = old + (new - old).clamp(-19, 19)
     mask[:, 0] = True

@@ -1,4 +1,4 @@
-"""Penalties for invalid actions: by hand, bounded whatever they are divided by, and in every rule."""
+"""Penalties for invalid actions: by hand, and bounded whatever they are divided by."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is equal within the precision of the type that it was given in is equal: credit exactly 0."""
+"""What is equal within the precision of the type it was given in is equal: credit exactly 0."""
 
 import numpy as np
 import pytest

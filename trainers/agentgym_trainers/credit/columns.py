@@ -157,8 +157,9 @@ def _floats(name: str, column: NDArray[Any]) -> Floats:
 
 def _column(name: str, values: Any, count: int, of: Entry = "step") -> NDArray[Any]:
     """An array of numbers; or of objects, where those that were given are of other types."""
-    if isinstance(values, np.ma.MaskedArray) and (masked := np.ma.getmaskarray(values)).any():
-        raise BadInput(f"{name}[{int(np.argmax(masked))}] is masked; it must be a number")
+    if isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
+        raise BadInput(f"{name}[{int(np.argmax(values.mask))}] is masked; it must be a number")
+    array: NDArray[Any]
     if _is_tensor(values):
         held = values.detach().cpu()
         array = (held.double() if held.is_floating_point() else held).numpy()
@@ -178,8 +179,8 @@ def _listed(values: Any) -> NDArray[Any]:
         return np.asarray(None)
     entries = list(values)
     types = set(map(type, entries))
-    alike = len(types) == 1 and issubclass(*types, np.generic)
-    if alike or types <= {float, int, bool}:
+    scalars = len(types) == 1 and issubclass(next(iter(types)), np.generic)
+    if scalars or types <= {float, int, bool}:
         return np.asarray(entries)
     return np.fromiter(entries, dtype=object, count=len(entries))
 

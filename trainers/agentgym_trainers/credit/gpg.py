@@ -4,7 +4,7 @@
 
 over the trajectories i of one group. B is how many trajectories the batch has, M how many of them
 are in groups whose returns are all the same. These have no gradient, but the batch is averaged over
-them too: alpha undoes that, so that the update does not shrink as more tasks are solved or hopeless.
+them too; alpha undoes that, so that the update does not shrink as more tasks are always solved.
 
 The paper's loss is the plain policy gradient, -A ln p: ``objective.name = "cispo"`` with ``clip_low
 = 0`` and ``clip_high = 0``. verl's code (``compute_gpg_outcome_advantage``, which was read) counts
@@ -39,7 +39,8 @@ def gpg(group: Sequence[Hashable], trajectory: Sequence[Hashable], reward: Array
     first = first_steps(episode)
     centred = centre(returns, of, "mean", counted=first, singleton_is_zero=True, error=error)
     moving = np.bincount(of, centred != 0)[of] > 0
-    return centred * first.sum() / max(1, (first & moving).sum())
+    alpha = float(first.sum() / max(1, (first & moving).sum()))
+    return alpha * centred
 
 
 class GPG(Credit):

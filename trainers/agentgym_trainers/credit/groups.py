@@ -106,7 +106,8 @@ def centre(
     within = _unless_tiny(nearest - mean[group], tolerance[group])
     beyond = _unless_tiny(values - nearest, tolerance[group])
     scale = np.maximum(std[group], np.abs(beyond))
-    return within / (std[group] + epsilon) + beyond / (scale + epsilon)
+    normalised: Floats = within / (std[group] + epsilon) + beyond / (scale + epsilon)
+    return normalised
 
 
 def constant(values: Floats, error: float = 0.0) -> bool:

@@ -4,7 +4,7 @@
 
 l_i is how many tokens trajectory i sampled. The baseline with the least variance weighs a return
 with the squared norm of its gradient, and that grows about as the length. Nothing is divided by a
-deviation. The method is strictly on-policy: one update for each batch, without KL and entropy terms.
+deviation. The method is strictly on-policy: one update per batch, without KL and entropy terms.
 
 The formula was compared with verl's code (``compute_opo_outcome_advantage``), which differs for
 the only episode of a group: it keeps its return there, and has the baseline R_i, thus 0, here.

@@ -5,10 +5,10 @@
     A     = (1 - R) / std                                       of a success
     A     = (1 - R - C(F - 1, k - 1) / C(N - 1, k - 1)) / std   of a failure
 
-A draw of k attempts is a success if one of them is. An attempt's advantage is the mean reward of the
-draws that it is in, normalised over all draws; the mean over the draws is taken analytically. So a
-rare success counts for more than one among many, and a group in which every draw of k holds a
-success teaches nothing more: training does not give up the attempts that differ.
+A draw of k attempts is a success if one of them is. An attempt's advantage is the mean reward of
+the draws that it is in, normalised over all draws; nothing is drawn, the mean is known. So a rare
+success counts for more than one among many, and a group in which every draw of k holds a success
+teaches nothing more: training does not give up the attempts that differ.
 
 The formula is that of the authors' code (``passk_adv.py``, which was read); it adds 1e-6 to std.
 Here a group whose std is 0 gets exactly 0, and nothing is added.
@@ -59,7 +59,8 @@ def pass_at_k(
     attempts = np.bincount(of, first).astype(int)
     failures = np.bincount(of, first & ~won).astype(int)
     pairs = [_of_failure_and_success(n, f, k) for n, f in zip(attempts, failures, strict=True)]
-    return np.array(pairs, dtype=np.float64).reshape(-1, 2)[of, won.astype(int)]
+    advantages: Floats = np.array(pairs, dtype=np.float64).reshape(-1, 2)[of, won.astype(int)]
+    return advantages
 
 
 def _of_failure_and_success(attempts: int, failures: int, k: int) -> tuple[float, float]:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from agentgym_trainers.objectives.aggregation import Aggregation
-from agentgym_trainers.objectives.divergence import LARGEST_LOG_RATIO
 from agentgym_trainers.objectives.objective import Objective
 from agentgym_trainers.objectives.ppo_clip import log_ratio
 

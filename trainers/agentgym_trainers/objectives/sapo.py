@@ -4,10 +4,10 @@
     l = -A f(r),  f(r) = 4 / tau sigmoid(tau (r - 1))
 
 tau is tau_positive where A > 0, else tau_negative. The gradient is that of -A r times
-4 s (1 - s), s = sigmoid(tau (r - 1)): a weight that is 1 at r = 1 and falls smoothly to 0 on either
-side, where PPO's clip is 1 within its bounds and 0 beyond. So tokens near a bound neither lose their
-gradient at once, nor does one odd token cost its sequence that of the others. tau_negative is a
-little larger because blame raises all other tokens of the vocabulary and so is the less stable.
+4 s (1 - s), s = sigmoid(tau (r - 1)): a weight that is 1 at r = 1 and falls smoothly on either
+side, where PPO's clip is 1 within its bounds and 0 beyond. So no token loses its gradient all at
+once, and one odd token does not cost its sequence that of the others. tau_negative is a little
+larger because blame raises all other tokens of the vocabulary and so is the less stable.
 
 The formula was compared with verl's code; the temperatures are the paper's.
 """
