@@ -166,8 +166,8 @@ def test_entropies_that_are_equal_leave_grpo(of):
     found = aepo("gg", "ab", [1.0, 0.0], [1, 2], entropy)
     plain = grpo("gg", "ab", [1.0, 0.0])
     assert found.tolist() == plain[[0, 1, 1]].tolist()
-    noisy, error = measured("entropy", np.float32([0.1 + 0.2, 0.3, 0.3]), 3)
-    assert entropy_factor(noisy, 0.2, error).tolist() == [1.0] * 3
+    noisy, errors = measured("entropy", np.float32([0.1 + 0.2, 0.3, 0.3]), 3)
+    assert entropy_factor(noisy, 0.2, errors.max()).tolist() == [1.0] * 3
 
 
 @types

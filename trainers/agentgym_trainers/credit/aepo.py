@@ -25,13 +25,13 @@ from agentgym_trainers.credit.groups import Normalise, whiten
 from agentgym_trainers.credit.grpo import Statistics, grpo
 
 
-def entropy_factor(entropy: Floats, weight: float, error: Floats | None = None) -> Floats:
+def entropy_factor(entropy: Floats, weight: float, error: float = 0.0) -> Floats:
     """max(0, 1 + weight * z) of each sampled token; 1 where all entropies are the same.
 
     Args:
         entropy: in nats, shape (T,).
         weight: a.
-        error: how far each entropy may be off, shape (T,); default: not at all.
+        error: how far any entropy may be off.
 
     Returns:
         shape (T,).
@@ -67,7 +67,8 @@ def aepo(
     advantages = grpo(group, trajectory, reward, normalise=normalise, statistics=statistics)
     sampled = counts("tokens", tokens, len(advantages))
     wavering, error = measured("entropy", entropy, int(sampled.sum()), "sampled token")
-    return np.repeat(advantages, sampled) * entropy_factor(wavering, entropy_weight, error)
+    factor = entropy_factor(wavering, entropy_weight, error.max(initial=0))
+    return np.repeat(advantages, sampled) * factor
 
 
 class AEPO(Credit):

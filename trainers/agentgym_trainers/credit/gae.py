@@ -37,10 +37,12 @@ def estimate(episode: Integers, reward: Floats, values: Floats, gamma: float, la
     return discounted(episode, deltas, gamma * lam)
 
 
-def _errors(episode: Integers, reward: Floats, values: Floats, gamma: float, lam: float) -> Floats:
-    """How far A_t may be off, from how far rewards and values may be: all of it adds up."""
+def _error(episode: Integers, reward: Floats, values: Floats, gamma: float, lam: float) -> float:
+    """How far any A_t may be off, from how far rewards and values may be."""
+    longest, decay = np.bincount(episode).max(initial=0), 1 - gamma * lam
+    terms = min(longest, 1 / decay) if decay > 0 else longest
     deltas = reward + gamma * _following(episode, values) + values
-    return discounted(episode, deltas, gamma * lam)
+    return float(terms * deltas.max(initial=0))
 
 
 def _following(episode: Integers, values: Floats) -> Floats:
@@ -88,7 +90,7 @@ def gae(
     advantages = estimate(of, rewards[0], critic, gamma, lam)
     if not whiten:
         return advantages
-    return whitened(advantages, error=_errors(of, rewards[1], slack, gamma, lam))
+    return whitened(advantages, error=_error(of, rewards[1], slack, gamma, lam))
 
 
 def turn_gae(
@@ -118,7 +120,7 @@ def turn_gae(
     advantages = estimate(episode, rewards, critic, gamma, lam)
     if not whiten:
         return advantages
-    return whitened(advantages, error=_errors(episode, error, slack, gamma, lam))
+    return whitened(advantages, error=_error(episode, error, slack, gamma, lam))
 
 
 def gae_returns(

@@ -153,8 +153,8 @@ class GiGPO(Credit):
     normalise: Normalise = "mean_std"
     """mean_std divides by the group's standard deviation; mean only centres."""
     statistics: Statistics = "steps"
-    """steps: each step counts in the group's mean; trajectories: each episode counts once. With a
-    penalty, steps is safer: penalised scores are part of the deviation that divides them."""
+    """steps: each step counts in the group's mean, and penalised scores are part of the deviation
+    that divides them; trajectories: each episode counts once, by the score of its first step."""
     invalid_penalty: Annotated[float, Field(ge=0)] = 0.1
     """Subtracted from score and return of a step whose action was invalid."""
     similarity: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -143,7 +143,7 @@ def first_steps(episode: Integers) -> NDArray[np.bool_]:
     return first
 
 
-def whiten(values: Floats, times: ArrayLike | None = None, error: Floats | None = None) -> Floats:
+def whiten(values: Floats, times: ArrayLike | None = None, error: float = 0.0) -> Floats:
     """(x - mean) / sqrt(variance + 1e-8) over the whole batch, with the sample variance.
 
     >>> whiten(np.array([1.0, 1.0, 4.0]), [1, 1, 2]).round(3).tolist()
@@ -152,13 +152,13 @@ def whiten(values: Floats, times: ArrayLike | None = None, error: Floats | None 
     Args:
         values: shape (N,).
         times: how often each value counts, shape (N,), also a fraction; default: once.
-        error: how far each value may be off, as in :func:`centre`.
+        error: how far any of the values may be off.
 
     Returns:
         shape (N,); exactly 0 where the values that count are the same, or but one.
     """
     counts = np.ones(len(values)) if times is None else np.asarray(times, dtype=np.float64)
-    if constant(values[counts > 0], 0.0 if error is None else error.max(initial=0)):
+    if constant(values[counts > 0], error):
         return np.zeros(len(values))
     mean = counts @ values / counts.sum()
     variance = counts @ (values - mean) ** 2 / max(1.0, counts.sum() - 1)

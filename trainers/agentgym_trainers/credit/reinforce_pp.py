@@ -64,10 +64,10 @@ def reinforce_pp(
     option("statistics", statistics, Whitened)
     episode = codes(group, trajectory)
     sampled = counts("tokens", tokens, len(episode))
-    rewards = np.zeros((2, sampled.sum()))
-    rewards[:, last_tokens(sampled)] = measured("reward", reward, len(episode))
-    of = np.repeat(episode, sampled)
-    returns, error = (discounted(of, x, gamma) for x in rewards)
+    rewards = np.zeros(sampled.sum())
+    rewards[last_tokens(sampled)], errors = measured("reward", reward, len(episode))
+    error = episode_sums(episode, errors).max(initial=0)
+    returns = discounted(np.repeat(episode, sampled), rewards, gamma)
     if valid is not None:
         returns -= invalid_penalty * np.repeat(~flags("valid", valid, len(episode)), sampled)
     if statistics == "tokens":
@@ -110,8 +110,8 @@ def reinforce_pp_baseline(
         statistics=statistics,
         invalid_penalty=invalid_penalty,
     )
-    _, error = measured("reward", reward, len(advantages))
-    error = episode_sums(codes(group, trajectory), error)
+    _, errors = measured("reward", reward, len(advantages))
+    error = episode_sums(codes(group, trajectory), errors).max(initial=0)
     return whiten(advantages, counts("tokens", tokens, len(advantages)), error)
 
 
