@@ -24,6 +24,7 @@ class Answers:
         kept = {id_of[marker] for marker in MARKERS if marker in id_of}
         self._dropped = (special | set(control_ids)) - kept
         self._channel = id_of.get(CHANNEL)
+        self._ends_of_messages = {id_of[end] for end in ("<|end|>", "<|return|>") if end in id_of}
         self._margin = self._in_place(PROBE).removesuffix(PROBE)
         """What the template's own answer begins with, as its ids are decoded."""
         self._swallows = self._in_place(f" {PROBE}") != f"{self._margin} {PROBE}"
@@ -41,7 +42,8 @@ class Answers:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of sampled ids; of control tokens only those that calls are written with."""
         if self._channel in ids:
-            return harmony(self._encoding.text(ids))
+            dropped = self._dropped - self._ends_of_messages
+            return harmony(self._encoding.text([i for i in ids if i not in dropped]))
         return self._spoken(ids).removeprefix(self._cut).removesuffix(self._turn.space)
 
     def as_told(self, ids: Sequence[int], text: str) -> bool:
