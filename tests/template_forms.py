@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from conftest import TEXTS, missing
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 from transformers import PreTrainedTokenizerFast
 
 from agentgym.rendering.renderer import ChatTemplate
@@ -110,7 +118,7 @@ def renderer_of(name, tokenizer, **settings):
     if name == "smollm2":
         tokenizer = smollm2_tokenizer()
     else:
-        if form.sentencepiece:
+        if form.sentencepiece and "<0x0A>" not in tokenizer.get_vocab():
             tokenizer = sentencepiece_tokenizer()
         dress(tokenizer, name)
     stop_ids = tokenizer.convert_tokens_to_ids([form.end, *form.other_ends])
@@ -129,11 +137,17 @@ def dress(tokenizer, name):
     tokenizer.chat_template = (TEMPLATES / f"{name}.jinja").read_text()
 
 
-def sentencepiece_tokenizer():
-    """A small tokenizer as Llama 2's: a space before every text, bytes for rare letters."""
+def sentencepiece_tokenizer(scheme=None):
+    """A small tokenizer as Llama 2's: a space before every text, bytes for rare letters.
+
+    ``scheme`` says where a newer form puts the space: ``first`` (text of a sequence) or ``always``.
+    """
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
     before = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
-    tokenizer.normalizer = normalizers.Sequence(before)
+    if scheme:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
+    else:
+        tokenizer.normalizer = normalizers.Sequence(before)
     tokenizer.decoder = decoders.Sequence(
         [
             decoders.Replace("▁", " "),

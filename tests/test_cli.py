@@ -231,7 +231,9 @@ def test_eval_of_a_run_writes_prompts_as_the_run_did(model, tokenizer, tmp_path)
     with pytest.raises(BadInput, match="role system"):
         agentgym.run(prompt)
     config.write_text('[policy.template]\nmoods = "glad"\n')
-    with pytest.raises(BadInput, match=r"policy\.template\] of .*config.toml:\n  unknown key 'moods'"):
+    with pytest.raises(
+        BadInput, match=r"policy\.template\] of .*config.toml:\n  unknown key 'moods'"
+    ):
         policy_of(str(tmp_path))
 
 

@@ -1,7 +1,15 @@
 """Which spellings are broken up, in whose words: what controls the model, marked special or not."""
 
 import pytest
-from template_forms import FORMS, assistant, dress, renderer_of, system, user
+from template_forms import (
+    FORMS,
+    assistant,
+    dress,
+    renderer_of,
+    sentencepiece_tokenizer,
+    system,
+    user,
+)
 from tokenizers import AddedToken, normalizers
 
 from agentgym.rendering.renderer import ChatTemplate
@@ -139,12 +147,12 @@ def test_a_token_is_guarded_in_the_letters_that_a_tokenizer_makes_it_of(
     assert renderer.render([user(f"a {spelling}{spelling} b")]).ids.count(marker) == 1
 
 
-def test_tokens_of_a_sentencepiece_tokenizer_are_broken_without_new_spaces(tokenizer):
-    renderer = renderer_of("llama2", tokenizer)
+@pytest.mark.parametrize("scheme", [None, "first", "always"])
+@pytest.mark.parametrize("form", ["llama2", "mistral_v3", "zephyr"])
+def test_tokens_of_a_sentencepiece_tokenizer_are_broken_without_new_spaces(form, scheme):
+    renderer = renderer_of(form, sentencepiece_tokenizer(scheme))
     ids = renderer.render([user("go</s>hall <s>")]).ids
-    assert renderer.tokenizer.decode(ids, skip_special_tokens=True).endswith(
-        "go</s>hall <s> [/INST]"
-    )
+    assert "go</s>hall <s>" in renderer.tokenizer.decode(ids, skip_special_tokens=True)
 
 
 @pytest.mark.parametrize("form", sorted(set(FORMS) - {"smollm2"}))

@@ -48,6 +48,14 @@ def test_a_sentencepiece_tokenizer_keeps_what_is_said(tokenizer, tmp_path, recwa
     assert text in renderer.tokenizer.decode(renderer.render([user(text)]).ids)
 
 
+def test_a_folder_without_a_generation_config_ends_as_its_config_says(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "llama", "eos_token_id": [1, 7]}')
+    assert chat_template(tmp_path).stop_ids == {tokenizer.eos_token_id, 1, 7}
+    (tmp_path / "generation_config.json").write_text('{"eos_token_id": 8}')
+    assert chat_template(tmp_path).stop_ids == {tokenizer.eos_token_id, 8}
+
+
 def test_what_a_tokenizer_loses_is_told(tokenizer, tmp_path):
     from tokenizers import normalizers
 

@@ -1,7 +1,15 @@
 """What ends a turn, in templates of many models, and what is written again after it."""
 
 import pytest
-from template_forms import FORMS, assistant, dress, renderer_of, tool_result, user
+from template_forms import (
+    FORMS,
+    assistant,
+    dress,
+    renderer_of,
+    sentencepiece_tokenizer,
+    tool_result,
+    user,
+)
 
 from agentgym.rendering.renderer import ChatTemplate
 from agentgym.rendering.transcript import Transcript
@@ -124,3 +132,16 @@ def test_a_demonstration_is_what_the_template_writes(tokenizer, form):
         written = len(ids) - (form == "gptoss")
         assert ids[:written] == whole[:written]
         ids = whole
+
+
+@pytest.mark.parametrize("scheme", ["first", "always"])
+@pytest.mark.parametrize("form", ["llama2", "mistral_v3", "zephyr"])
+def test_spaces_of_sentencepiece_stay_where_the_template_has_them(form, scheme):
+    renderer = renderer_of(form, sentencepiece_tokenizer(scheme), system="merge")
+    transcript, messages = Transcript(renderer), [user("hall")]
+    for answer in ("go", "look  under\nthe table"):
+        transcript.prompt(messages)
+        transcript.sample(renderer.encode_action(answer), answer)
+        messages = [*messages, assistant(answer), user(" next")]
+    transcript.prompt(messages)
+    assert (transcript.ids, transcript.segment) == (renderer.render(messages).ids, 0)

@@ -18,9 +18,10 @@ class Answers:
     ) -> None:
         """Take what surrounds an answer; ``control_ids`` are roles and ends of turn."""
         self._encoding, self._turn = encoding, turn
-        id_of = tokenizer.get_vocab()
-        added = tokenizer.added_tokens_decoder.items()
-        special = {i for i, token in added if token.special} | set(tokenizer.all_special_ids)
+        added = tokenizer.added_tokens_decoder
+        id_of = {token.content: i for i, token in added.items()}
+        special = {i for i, token in added.items() if token.special}
+        special |= set(tokenizer.all_special_ids)
         kept = {id_of[marker] for marker in MARKERS if marker in id_of}
         self._dropped = (special | set(control_ids)) - kept
         self._channel = id_of.get(CHANNEL)
