@@ -85,12 +85,18 @@ def adapter_rank(folder: Path) -> int:
 
 
 def chat_template(folder: Path | str, **template: Any) -> ChatTemplate:
-    """The renderer of a folder, with the stop tokens that its generation config adds.
+    """The renderer of a folder, with the stop tokens that its configs add.
 
     ``template`` are further arguments of :class:`agentgym.rendering.renderer.ChatTemplate`.
     """
     folder = Path(folder)
-    generation = base_folder(folder) / "generation_config.json"
-    ends = json.loads(generation.read_text()).get("eos_token_id") if generation.is_file() else None
-    stops = ends if isinstance(ends, list) else [ends]
-    return ChatTemplate(load_tokenizer(folder), stops, **template)
+    return ChatTemplate(load_tokenizer(folder), _ends(base_folder(folder)), **template)
+
+
+def _ends(folder: Path) -> list[int | None]:
+    """What the model's generation config names as ends, else its config."""
+    for file in (folder / "generation_config.json", folder / MODEL):
+        ends = json.loads(file.read_text()).get("eos_token_id") if file.is_file() else None
+        if ends is not None:
+            return ends if isinstance(ends, list) else [ends]
+    return []

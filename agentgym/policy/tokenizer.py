@@ -29,7 +29,7 @@ TEXTS = (
     "🐈 漢字 かな",
     "I'm HTTPServer_2; don't: x+=1 // a.b/c?d=e&f!!!",
 )
-Encodings = list[tuple[str, tuple[list[int], str]]]
+Readings = list[tuple[str, list[int], str]]
 """Each text with its ids, and with what these are decoded to."""
 
 
@@ -48,32 +48,36 @@ def load_tokenizer(folder: Path | str) -> Any:
         raise MissingExtra("a tokenizer", "vllm") from error
     folder = Path(folder)
     _require_files(folder)
-    kinds = (
-        [AutoTokenizer, PreTrainedTokenizerFast] if (folder / FILE).is_file() else [AutoTokenizer]
-    )
-    tokenizer = _exact(folder, kinds)
-    if lost := [(text, back) for text, (_, back) in _encodings(tokenizer) if back != text]:
+    if (folder / FILE).is_file():
+        tokenizer = _as_filed(folder, [AutoTokenizer, PreTrainedTokenizerFast])
+    else:
+        tokenizer = _loaded(AutoTokenizer, folder)
+    if lost := [(text, back) for text, _, back in _readings(tokenizer) if back != text]:
         told = "; ".join(f"{text!r} becomes {back!r}" for text, back in lost)
         warnings.warn(f"the tokenizer in {folder} loses text: {told}", stacklevel=2)
     return tokenizer
 
 
-def _exact(folder: Path, kinds: Sequence[Any]) -> Any:
-    """The tokenizer by the first class that reads the texts as the file does."""
-    file, problems = folder / FILE, []
-    expected = _expected(file) if file.is_file() else None
+def _as_filed(folder: Path, kinds: Sequence[Any]) -> Any:
+    """The tokenizer of a class that reads the texts as the file does and adds no tokens to it."""
+    size, expected = _expected(folder / FILE)
+    fit, problems = [], []
     for kind in kinds:
         try:
-            tokenizer = kind.from_pretrained(folder, local_files_only=True)
-        except Exception as error:  # noqa: BLE001  tokenizers raises nothing narrower
-            problems.append(f"{type(error).__name__}: {error}")
+            tokenizer = _loaded(kind, folder)
+            found = _readings(tokenizer)
+        except BadInput as error:
+            problems.append(str(error))
             continue
-        if expected is None or _encodings(tokenizer) == expected:
-            return tokenizer
-        problems.append(
-            f"{type(tokenizer).__name__} of transformers reads texts otherwise than {file}"
-        )
-    raise BadInput(f"cannot load the tokenizer in {folder}: {'; '.join(problems)}")
+        if found == expected:
+            fit.append(tokenizer)
+            if len(tokenizer) == size:
+                break
+        else:
+            problems.append(f"{type(tokenizer).__name__} of transformers reads texts otherwise")
+    if not fit:
+        raise BadInput(f"cannot read texts as {folder / FILE} does: {'; '.join(problems)}")
+    return min(fit, key=len)
 
 
 def _require_files(folder: Path) -> None:
@@ -92,8 +96,16 @@ def _require_files(folder: Path) -> None:
         )
 
 
-def _expected(file: Path) -> Encodings:
-    """What the file itself makes of the texts."""
+def _loaded(kind: Any, folder: Path) -> Any:
+    try:
+        return kind.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # tokenizers raises nothing narrower
+        reason = f"{type(error).__name__}: {error}"
+        raise BadInput(f"cannot load the tokenizer in {folder}: {reason}") from error
+
+
+def _expected(file: Path) -> tuple[int, Readings]:
+    """How many tokens the file has, and what it makes of the texts."""
     from tokenizers import Tokenizer  # noqa: PLC0415  optional
 
     try:
@@ -103,15 +115,14 @@ def _expected(file: Path) -> Encodings:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     ids = [list(tokenizer.encode(text, add_special_tokens=False).ids) for text in TEXTS]
-    return [
-        (text, (one, tokenizer.decode(one, skip_special_tokens=False)))
-        for text, one in zip(TEXTS, ids, strict=True)
-    ]
+    texts = [tokenizer.decode(one, skip_special_tokens=False) for one in ids]
+    return tokenizer.get_vocab_size(), list(zip(TEXTS, ids, texts, strict=True))
 
 
-def _encodings(tokenizer: Any) -> Encodings:
-    ids = [tokenizer.encode(text, add_special_tokens=False) for text in TEXTS]
-    return [
-        (text, (one, tokenizer.decode(one, clean_up_tokenization_spaces=False)))
-        for text, one in zip(TEXTS, ids, strict=True)
-    ]
+def _readings(tokenizer: Any) -> Readings:
+    try:
+        ids = [tokenizer.encode(text, add_special_tokens=False) for text in TEXTS]
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise BadInput(f"{type(tokenizer).__name__} cannot read text: {error}") from error
+    texts = [tokenizer.decode(one, clean_up_tokenization_spaces=False) for one in ids]
+    return list(zip(TEXTS, ids, texts, strict=True))

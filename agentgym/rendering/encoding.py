@@ -64,3 +64,25 @@ class Encoding:
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+
+
+class TurnByTurn:
+    """Encodes a prompt turn by turn: one that is rendered anew has most of its turns again."""
+
+    def __init__(self, encoding: Encoding, end: str, sample: str) -> None:
+        """Take the token that ends a turn, if any, and a prompt that shows if turns stand alone."""
+        self._whole, self._end = encoding.ids, end
+        self._turn = lru_cache(4096)(encoding.ids)
+        self._stand_alone = bool(end) and self._by_turn(sample, "") == self._whole(sample)
+
+    def ids(self, text: str, after: str = "") -> list[int]:
+        """The same as :meth:`Encoding.ids`."""
+        return self._by_turn(text, after) if self._stand_alone else self._whole(text, after)
+
+    def _by_turn(self, text: str, after: str) -> list[int]:
+        ids: list[int] = []
+        *turns, rest = text.split(self._end)
+        for piece in [*(turn + self._end for turn in turns), rest]:
+            ids += self._turn(piece, after)
+            after = self._end
+        return ids

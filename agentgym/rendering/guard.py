@@ -60,8 +60,9 @@ class Guard:
         return piece
 
 
-def plain(piece: str) -> str:
-    """A guarded text without marks in it, as it was before."""
+def plain(text: str) -> str:
+    """A guarded text, as it was before."""
+    piece = text.replace(CUT, "")
     for letter, escaped in ESCAPED.items():
         piece = piece.replace(escaped, letter)
     return piece

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -20,10 +20,11 @@ from agentgym.context.context import Message
 from agentgym.errors import BadInput
 from agentgym.rendering.answers import Answers
 from agentgym.rendering.control_tokens import control_tokens
-from agentgym.rendering.drift import Drift, OnRewrite, follow, rewriting
-from agentgym.rendering.encoding import Encoding
+from agentgym.rendering.drift import Drift, OnRewrite, rewriting
+from agentgym.rendering.encoding import Encoding, TurnByTurn
 from agentgym.rendering.guard import HOLE, Guard
 from agentgym.rendering.protocol import Rendered, Renderer
+from agentgym.rendering.tails import Tails
 from agentgym.rendering.template import ANSWERED, ASKED, DATE, System, Template
 from agentgym.rendering.turn import turn_of
 from agentgym.tools.tool import Tool
@@ -67,16 +68,16 @@ class ChatTemplate(Renderer):
             raise BadInput(f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-turn token")
         self.tokenizer, self.on_rewrite = tokenizer, on_rewrite
         named = {int(tokenizer.eos_token_id), *(int(i) for i in stop_ids if i is not None)}
-        token = tokenizer.convert_ids_to_tokens
-        added = {t.content for t in tokenizer.added_tokens_decoder.values()}
+        added = {i: token.content for i, token in tokenizer.added_tokens_decoder.items()}
         self._turn = turn_of(
-            self._template, added, {token(i) for i in sorted(named)}, tokenizer.eos_token
+            self._template, added.values(), {added.get(i) for i in named}, tokenizer.eos_token
         )
         id_of = tokenizer.convert_tokens_to_ids
         self.stop_ids = frozenset(named | {id_of(stop) for stop in self._turn.stops})
         self.end_id = int(id_of(self._turn.end))
         """What a demonstration ends with."""
-        tokens = control_tokens(tokenizer, self._template, map(token, sorted(self.stop_ids)))
+        ends = [added[i] for i in self.stop_ids if i in added]
+        tokens = control_tokens(tokenizer, self._template, ends)
         self.guarded = tokens.heard
         """Tokens that nothing a user, a tool or an environment says becomes."""
         self._heard, self._told, self._said = (
@@ -85,10 +86,9 @@ class ChatTemplate(Renderer):
         self._encoding = Encoding(tokenizer)
         roles = {id_of(one) for one in tokens.roles}
         self._answers = Answers(tokenizer, self._encoding, self._turn, self.stop_ids | roles)
-        self._turn_ids = lru_cache(4096)(self._encoding.ids)
-        text = self._template.fill([ASKED, ANSWERED, ASKED])
-        whole = self._encoding.ids(text)
-        self._turns_stand_alone = bool(self._turn.written) and self._by_turn(text) == whole
+        sample = self._template.fill([ASKED, ANSWERED, ASKED])
+        self._ids = TurnByTurn(self._encoding, self._turn.written, sample).ids
+        self._tails = Tails(tokenizer, self._turn, self._encoding, self._ids, self.stop_ids)
 
     @property
     def merges_system(self) -> bool:
@@ -110,21 +110,7 @@ class ChatTemplate(Renderer):
         """Whether the template would write a thought of the past otherwise than it was."""
         thought: Message = {"role": "assistant", "content": "<think>\nwell\n</think>\n\ngo"}
         before, now = self._fill([ASKED], ()), self._fill([ASKED, thought, ASKED], ())
-        return self._follow(before, now, thought["content"]) is None
-
-    def _ids(self, text: str, after: str = "") -> list[int]:
-        if self._turns_stand_alone:
-            return self._by_turn(text, after)
-        return self._encoding.ids(text, after)
-
-    def _by_turn(self, text: str, after: str = "") -> list[int]:
-        """The ids, turn by turn: a prompt that is rendered anew has most of its turns again."""
-        end, ids = self._turn.written, list[int]()
-        *turns, rest = text.split(end)
-        for piece in [*(turn + end for turn in turns), rest]:
-            ids += self._turn_ids(piece, after)
-            after = end
-        return ids
+        return self._tails.follow(before, now, thought["content"]) is None
 
     def _guarded(self, messages: Sequence[Message]) -> list[Message]:
         guards = {"system": self._told, "assistant": self._said}
@@ -181,7 +167,7 @@ class ChatTemplate(Renderer):
         ids = self._ids(first.removesuffix(own))
         for place, after in zip(places, rest, strict=True):
             tail = after if place == places[-1] else after.removesuffix(own)
-            ids += [*sampled[place], *self._tail(tail, sampled[place])[0]]
+            ids += [*sampled[place], *self._tails.ids(tail, sampled[place])[0]]
         return ids
 
     def extend(
@@ -199,7 +185,7 @@ class ChatTemplate(Renderer):
         """
         guarded = self._guarded(messages)
         text, answer = self._fill(guarded, tools), guarded[answered]["content"]
-        found = self._follow(last, text, answer)
+        found = self._tails.follow(last, text, answer)
         if found is None and self.on_rewrite == "error":
             turn = self._turn
             raise BadInput(rewriting(last + turn.before + answer + turn.space + turn.written, text))
@@ -208,34 +194,9 @@ class ChatTemplate(Renderer):
         if found is None:
             return Rendered(self._ids(text), text, "forked")
         tail, drift = found
-        ids, same = self._tail(tail, sampled)
+        ids, same = self._tails.ids(tail, sampled)
         as_told = same and self._answers.as_told(sampled, messages[answered]["content"])
         return Rendered(ids, text, drift if as_told else "realigned")
-
-    def _follow(self, last: str, text: str, answer: str) -> tuple[str, Drift] | None:
-        """What stands behind an answer in a prompt that begins as the last one did."""
-        if not text.startswith(last):
-            return None
-        turn = self._turn
-        return follow(
-            text.removeprefix(last), turn.before + answer, turn.space, turn.written
-        ) or follow(text.removeprefix(last), answer, turn.space, turn.written)
-
-    def _tail(self, text: str, sampled: Sequence[int]) -> tuple[list[int], bool]:
-        """The ids of what follows an answer, and whether the template ends it as the model did.
-
-        An end that the model has sampled is not written again; a token that opens the next turn is
-        left out only if the model sampled that very token as its end.
-        """
-        if not {*sampled[-1:]} & self.stop_ids:
-            return self._ids(text, self._encoding.lead), True
-        ended = str(self.tokenizer.convert_ids_to_tokens(sampled[-1]))
-        for token in filter(None, (self._turn.written, ended)):
-            if text.lstrip().startswith(token):
-                ids = self._ids(text)
-                own = int(self.tokenizer.convert_tokens_to_ids(token))
-                return ids[ids.index(own) + 1 :], own == sampled[-1]
-        return self._ids(text, ended), False
 
     def encode_action(self, text: str) -> list[int]:
         """See :class:`Renderer`."""

@@ -39,7 +39,9 @@ class Turn(NamedTuple):
     """Tokens that end a turn though no config may name them."""
 
 
-def turn_of(template: Template, tokens: Iterable[str], named: Collection[str], eos: str) -> Turn:
+def turn_of(
+    template: Template, tokens: Iterable[str], named: Collection[str | None], eos: str
+) -> Turn:
     """What surrounds an answer.
 
     Args:

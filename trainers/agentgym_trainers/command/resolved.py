@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -60,8 +59,8 @@ def toml(value: Any) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case int() | float() | datetime.date():
-            return str(value)
+        case int() | float():
+            return repr(value)
         case BaseModel():
             return toml(value.model_dump(exclude_none=True))
         case Mapping():
