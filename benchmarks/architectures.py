@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from agentgym.policy.architecture import attention
 from agentgym_trainers.learner.tiny_model import tiny_tokenizer
 
 VOCABULARY = 320
@@ -33,8 +34,6 @@ WINDOW = {"sliding_window": 8}
 LONG = {
     "rope_type": "longrope",
     "rope_theta": 10000.0,
-    "short_factor": [1.0] * 8,
-    "long_factor": [4.0] * 8,
     "original_max_position_embeddings": 24,
 }
 LATENT = {
@@ -78,7 +77,13 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma": ("gemma", {"head_dim": 16}),
     "gemma2": (
         "gemma2",
-        WINDOW | {"head_dim": 16, "query_pre_attn_scalar": 16, "final_logit_softcapping": 5.0},
+        WINDOW
+        | {
+            "head_dim": 16,
+            "query_pre_attn_scalar": 16,
+            "final_logit_softcapping": 5.0,
+            "attn_logit_softcapping": 0.5,
+        },
     ),
     "gemma3": ("gemma3_text", WINDOW | {"head_dim": 16, "query_pre_attn_scalar": 16}),
     "phi": ("phi", {"num_key_value_heads": 4}),
@@ -184,8 +189,14 @@ def model(name: str, **more: Any) -> Any:
     """A model with random weights, the same at every call."""
     kind, settings = (ARCHITECTURES | REFUSED)[name]
     torch.manual_seed(0)
-    config = AutoConfig.for_model(kind, **SMALL | settings | more)
-    return AutoModelForCausalLM.from_config(config).float().eval()
+    every = SMALL | settings | more
+    if settings.get("rope_parameters") is LONG:
+        half = every["hidden_size"] // every["num_attention_heads"] // 2
+        factors = {"short_factor": [1.0] * half, "long_factor": [4.0] * half}
+        every["rope_parameters"] = LONG | factors
+    config = AutoConfig.for_model(kind, **every)
+    found = AutoModelForCausalLM.from_config(config, attn_implementation=attention(config))
+    return found.float().eval()
 
 
 def save(name: str, folder: Path, **more: Any) -> Path:

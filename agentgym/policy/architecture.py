@@ -60,6 +60,15 @@ def require_cache(model: Any) -> None:
         )
 
 
+def attention(config: Any) -> str | None:
+    """The attention kernel that a model needs; None: whatever transformers prefers.
+
+    transformers' sdpa leaves out a soft cap of attention scores (Gemma 2), and says nothing.
+    """
+    capped = getattr(_decoder(config), "attn_logit_softcapping", None)
+    return "eager" if capped is not None else None
+
+
 def cached_layers(config: Any) -> int:
     """How many layers keep keys and values; some models let later layers share them."""
     return len(get_layer_types_and_kwargs(_decoder(config))[0])
@@ -100,14 +109,9 @@ def _table(module: Any, kind: str, layer: str | None) -> Any:
         return getattr(module, f"{layer}_original_inv_freq" if layer else "original_inv_freq")
     settings = module.config.rope_parameters
     original = (settings[layer] if layer else settings)["original_max_position_embeddings"]
-    longer = module.config.max_position_embeddings > original
+    reached = max(original, min(original + 1, module.config.max_position_embeddings))
     chosen = {"layer_type": layer} if layer else {}
-    table, _ = ROPE_INIT_FUNCTIONS[kind](
-        module.config,
-        module.inv_freq.device if layer is None else None,
-        seq_len=original + longer,
-        **chosen,
-    )
+    table, _ = ROPE_INIT_FUNCTIONS[kind](module.config, None, seq_len=reached, **chosen)
     return table
 
 

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from agentgym.errors import BadInput
-from agentgym.policy.architecture import require_exact
+from agentgym.policy.architecture import attention, require_exact
 from agentgym.policy.folder import base_folder, require_adapter, require_model
 from agentgym.policy.tokenizer import load_tokenizer
 
@@ -49,6 +49,7 @@ def load_folder(
                 base,
                 local_files_only=True,
                 dtype=dtype,
+                attn_implementation=attention(config),
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are refused below
             )

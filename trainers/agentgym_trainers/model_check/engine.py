@@ -13,7 +13,7 @@ from peft.tuners import lora
 
 from agentgym.errors import ServerError
 from agentgym.policy import Sampling
-from agentgym.policy.agreement import mean_difference
+from agentgym.policy.agreement import LIMITS, mean_difference
 from agentgym.policy.folder import base_folder
 from agentgym.policy.vllm import EngineConfig
 from agentgym.policy.vllm.policy import VLLMPolicy
@@ -23,7 +23,6 @@ from agentgym.runtime.sync import run
 from agentgym_trainers.learner.lora import adapted, plain
 from agentgym_trainers.model_check.adapters import with_adapters
 from agentgym_trainers.model_check.subject import Broken, Subject, learner_logprobs
-from agentgym_trainers.run.agreement import ENGINE
 from agentgym_trainers.weights.adapter import AdapterSync
 from agentgym_trainers.weights.folder import FolderSync
 
@@ -128,7 +127,7 @@ async def _agreeing(policy: VLLMPolicy, model: Any, ids: Sequence[int]) -> str:
     got = await _sampled(policy, ids)
     (own,) = learner_logprobs(model, [[*ids[:PROMPT], *got.ids]], PROMPT)
     difference = mean_difference(got.logprobs, own.tolist())
-    if not difference <= ENGINE:
+    if not difference <= LIMITS[SETTINGS.dtype]:
         raise Broken(
             f"vLLM and the learner differ by {difference:.1e} nats in the mean: vLLM computes "
             "another model, and training with it is refused; the local policy may do"

@@ -40,6 +40,17 @@ def causal(subject: Subject) -> str:
     return _within(gap, "it looks ahead: take a decoder, or set is_decoder in config.json")
 
 
+def attention(subject: Subject) -> str:
+    """The attention kernel computes what the written-out formula does."""
+    ids = subject.plain_ids[:24]
+    model = subject.fresh()
+    kernel = model.config._attn_implementation
+    logits = plain_logits(model, ids).log_softmax(-1)
+    model.set_attn_implementation("eager")
+    gap = float((plain_logits(model, ids).log_softmax(-1) - logits).abs().max())
+    return f"{kernel}, {_within(gap, 'this kernel leaves out something that the model has')}"
+
+
 def transforms(subject: Subject) -> str:
     """What lies between the output head and the logits is known."""
     seen = []

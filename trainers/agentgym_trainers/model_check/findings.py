@@ -27,6 +27,7 @@ HERE: tuple[Check, ...] = (
     *tokenizer.CHECKS,
     *template.CHECKS,
     exact.causal,
+    exact.attention,
     exact.transforms,
     exact.sampling,
     exact.learner,

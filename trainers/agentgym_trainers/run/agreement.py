@@ -18,9 +18,6 @@ from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.learner.learner import Learner
 from agentgym_trainers.learner.rows import Row, rows_of
 
-ENGINE = 2e-3
-"""The limit in float32 for an engine with kernels of its own: Gemma 2's soft caps differ by 8e-4
-on vLLM's CPU build, other families by 1e-6."""
 STOPS = 10.0
 """Later a mismatch above the limit is a warning, and above this many times the limit an error."""
 FACTORS = (16.0, 8.0, 4.0, 2.0, 0.5, 0.25, 0.125, 0.0625)
@@ -81,8 +78,7 @@ class Agreement:
 
 def limit(config: TrainConfig) -> float:
     """The largest mean difference with which a run begins, in nats."""
-    lowest = LIMITS[_precision(config)]
-    return lowest if config.policy.engine == "local" else max(lowest, ENGINE)
+    return LIMITS[_precision(config)]
 
 
 def _precision(config: TrainConfig) -> str:
