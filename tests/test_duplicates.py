@@ -10,6 +10,7 @@ from made_rows import gradient, learner_of, on_policy, some_rows
 
 from agentgym_trainers.learner.batches import weigh
 from agentgym_trainers.learner.duplicates import without_duplicates
+from agentgym_trainers.objectives.gmpo import GMPO
 from agentgym_trainers.objectives.gspo import GSPO
 from agentgym_trainers.objectives.llds import LLDS
 from agentgym_trainers.objectives.ppo_clip import PPOClip
@@ -18,6 +19,7 @@ OBJECTIVES = [
     PPOClip(entropy_coef=0.01, clip_low=0.01, clip_high=0.01),
     PPOClip(aggregation="seq-mean-token-mean", llds=LLDS(coef=0.3)),
     GSPO(),
+    GMPO(clip_low=0.05, clip_high=0.05),
 ]
 
 
