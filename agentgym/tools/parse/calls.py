@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from agentgym.tools.parse.json_values import decoded
+from agentgym.tools.parse.json_values import decoded, reason
 from agentgym.tools.tool import ToolCall
 
 EXAMPLE = '<tool_call>{"name": "...", "arguments": {...}}</tool_call>'
@@ -45,7 +45,7 @@ def reading_of(value: Any, written: str, end: int) -> Reading:
             calls.append(_call(one))
         except (ValueError, RecursionError) as error:
             where = f"Entry {number}: " if len(listed) > 1 else ""
-            malformed.append(message(written, where + _why(error)))
+            malformed.append(message(written, where + reason(error)))
     return Reading(end, tuple(calls), tuple(malformed))
 
 
@@ -79,7 +79,3 @@ def _call(value: Any) -> ToolCall:
         return ToolCall(name=value["name"], arguments=arguments)
     except ValidationError as error:
         raise ValueError(error.errors()[0]["msg"]) from error
-
-
-def _why(error: Exception) -> str:
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)

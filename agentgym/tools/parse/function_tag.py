@@ -18,7 +18,7 @@ from functools import partial
 
 from agentgym.tools.parse import marks
 from agentgym.tools.parse.calls import Reading, call_named
-from agentgym.tools.parse.hermes import read_no_json
+from agentgym.tools.parse.hermes import tag_without_call
 from agentgym.tools.parse.marked_json import read_json
 from agentgym.tools.parse.source import Source
 from agentgym.tools.parse.tagged_call import read_tagged
@@ -47,5 +47,5 @@ def read(source: Source, start: int) -> Reading | None:
         return read_json(source, start, inside, _CLOSING, partial(call_named, opening["name"]))
     parameter = _PARAMETER.match(source.text, inside)
     if parameter is None and source.tagged(_TAGS).over(inside) is None:
-        return read_no_json(source, start, inside, _CLOSING)
+        return tag_without_call(source, start, inside, _CLOSING)
     return read_tagged(source, start, inside, opening["name"], _TAGS)

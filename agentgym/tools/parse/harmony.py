@@ -17,7 +17,7 @@ from agentgym.tools.parse.json_values import Broken, JsonValues, Value
 from agentgym.tools.parse.writing import write_tool_call, write_unreadable_call
 from agentgym.tools.tool import ToolCall
 
-_BEGINS = re.compile(r"\s*(?:<\|start\|>\s*assistant)?\s*(?:to=[^\s<]+\s*)?<\|channel\|>")
+_BEGINS = re.compile(r"\s*+(?:<\|start\|>\s*+assistant)?\s*+(?:to=[^\s<]++\s*+)?<\|channel\|>")
 _MESSAGE = re.compile(r"<\|message\|>")
 _OVER = re.compile(r"\s*(?:(?:<\|(?:end|call|return)\|>)+|(?=<\|(?:start|channel)\|>)|\Z)")
 _ROLE = re.compile(r"<\|start\|>\s*([^\s<]+)")
@@ -63,6 +63,9 @@ def _of(header: str, part: re.Pattern[str]) -> str:
 
 
 def _call(name: str, written: str, found: Value | Broken | None) -> str:
-    if isinstance(found, Value) and isinstance(found.value, dict):
-        return write_tool_call(ToolCall(name=name, arguments=found.value))
+    if isinstance(found, Value):
+        try:
+            return write_tool_call(ToolCall(name=name, arguments=found.value))
+        except (ValueError, RecursionError):  # a list, or nested too deeply
+            pass
     return write_unreadable_call(name, written)

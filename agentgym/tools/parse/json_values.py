@@ -105,13 +105,11 @@ class JsonValues:
                     size *= 4
                     continue
                 sound = self._sound(start, start + error.pos)
-                broken = Broken(_reason(error), sound, end, start + 1)
+                broken = Broken(reason(error), sound, end, start + 1)
                 self._last[reading] = start, broken
                 return broken
             except (ValueError, RecursionError) as error:
-                deep = isinstance(error, RecursionError)
-                why = "it is nested too deeply" if deep else str(error)
-                broken = Broken(why, limit, end, limit)
+                broken = Broken(reason(error), limit, end, limit)
                 self._last[reading] = start, broken
                 return broken
 
@@ -141,10 +139,7 @@ def decoded(text: str) -> Any:
         ValueError: the text is no JSON.
         RecursionError: it is nested too deeply.
     """
-    try:
-        return _decoder.decode(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(_reason(error)) from error
+    return _decoder.decode(text)
 
 
 def _spoils(broken: Broken, start: int, end: int | None) -> bool:
@@ -160,9 +155,14 @@ def _may_be_cut(window: str, error: int) -> bool:
     return string is not None and string.end() == len(window)
 
 
-def _reason(error: json.JSONDecodeError) -> str:
-    rest = error.doc[error.pos : error.pos + 20]
-    return f"{error.msg}: {rest!r}" if rest else "the JSON is cut off"
+def reason(error: Exception) -> str:
+    """What is wrong, in words for the model."""
+    if isinstance(error, json.JSONDecodeError):
+        rest = error.doc[error.pos : error.pos + 20]
+        return f"{error.msg}: {rest!r}" if rest else "the JSON is cut off"
+    if isinstance(error, RecursionError | MemoryError):
+        return "it is nested too deeply"
+    return str(error).partition(";")[0]
 
 
 def _refuse(constant: str) -> NoReturn:

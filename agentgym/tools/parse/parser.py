@@ -37,12 +37,12 @@ def parse_tool_calls(text: str, tools: Sequence[Tool] = ()) -> Parsed:
     found = [piece for piece in pieces(Source(text, tools)) if piece.reading]
     if any(piece.marked for piece in found):
         found = [piece for piece in found if piece.marked]
-    parsed, kept, place = Parsed(), list[str](), 0
+    calls, malformed, kept, place = list[ToolCall](), list[str](), list[str](), 0
     for piece in found:
         assert piece.reading
-        parsed.calls += piece.reading.calls
-        parsed.malformed += piece.reading.malformed
+        calls += piece.reading.calls
+        malformed += piece.reading.malformed
         kept.append(text[place : piece.start])
         place = piece.end
-    parsed.text = "".join([*kept, text[place:]]).strip()
-    return parsed
+    left = "".join([*kept, text[place:]]).strip()
+    return Parsed(text=left, calls=calls, malformed=malformed)

@@ -14,12 +14,15 @@ from typing import Any
 
 from agentgym.tools.parse import marks
 from agentgym.tools.parse.calls import Reading, call_named, unreadable
+from agentgym.tools.parse.json_values import reason
 from agentgym.tools.parse.marked_json import read_json
 from agentgym.tools.parse.source import Source
 
 _JSON = re.compile(rf"{re.escape(marks.PYTHON_TAG)}\s*(?=[\[{{])")
 _PYTHON = re.compile(rf"{re.escape(marks.PYTHON_TAG)}\s*(?P<code>\[?\s*[^\W\d][\w.]*)(?=\()")
 _ANOTHER = re.compile(r"\s*;\s*(?=\{)")
+_MOST = 10_000
+"""Commas and brackets; `ast` takes ten times as long as `json`."""
 _NOTHING = re.compile("")
 
 
@@ -41,17 +44,19 @@ def _python(source: Source, start: int, opening: re.Match[str]) -> Reading:
     end, _ = source.python.find(begins if text[begins] == "[" else opening.end())
     if end is None:
         return source.unreadable(start, len(text), "it is cut off")
+    if text.count(",", begins, end) + text.count("(", begins, end) > _MOST:
+        return source.unreadable(start, end, f"It has more than {_MOST:,} commas and brackets")
     try:
         code = ast.parse(text[begins:end], mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return source.unreadable(start, end, f"It is no Python: {error}")
+        return source.unreadable(start, end, f"It is no Python: {reason(error)}")
     listed = code.elts if isinstance(code, ast.List) else [code]
     written = source.shown(start, end)
     return _joined([_meaning(one, written, end) for one in listed], end)
 
 
 def _meaning(code: ast.expr, written: str, end: int) -> Reading:
-    if not isinstance(code, ast.Call) or code.args:
+    if not isinstance(code, ast.Call) or code.args or not (name := _name(code.func)):
         return unreadable(written, "Each call is name(argument=value)", end)
     arguments: dict[str, Any] = {}
     try:
@@ -60,7 +65,15 @@ def _meaning(code: ast.expr, written: str, end: int) -> Reading:
             arguments |= value if keyword.arg is None else {keyword.arg: value}
     except (ValueError, TypeError, RecursionError, MemoryError):
         return unreadable(written, "An argument is not a literal", end)
-    return call_named(ast.unparse(code.func), arguments, written, end)
+    return call_named(name, arguments, written, end)
+
+
+def _name(code: ast.expr) -> str:
+    """A name, with its modules; empty if it is another expression."""
+    if isinstance(code, ast.Name):
+        return code.id
+    module = _name(code.value) if isinstance(code, ast.Attribute) else ""
+    return f"{module}.{code.attr}" if isinstance(code, ast.Attribute) and module else ""
 
 
 def _joined(readings: list[Reading], end: int) -> Reading:

@@ -27,7 +27,7 @@ from agentgym.tools.parse.source import Source
 
 Form = Callable[[Source, int], Reading | None]
 FORMS: dict[str, tuple[Form, ...]] = {
-    marks.TOOL_CALL: (function_tag.read, glm.read, hermes.read),
+    marks.TOOL_CALL: (hermes.read, function_tag.read, glm.read, hermes.read_no_json),
     marks.FUNCTION: (function_tag.read,),
     marks.PYTHON_TAG: (python_tag.read,),
     marks.TOOL_CALLS: (mistral.read,),
