@@ -43,5 +43,5 @@ def tag_without_call(
     on_its_own = source.begins_line(start) and source.ends_line(end.end())
     if not on_its_own and not _BRACKET.search(text, inside, end.start()):
         return None
-    shown = text[inside : inside + 20].strip()
+    shown = text[inside : min(inside + 20, end.start())].strip()
     return source.unreadable(start, end.end(), f"Expecting value: {shown!r}")

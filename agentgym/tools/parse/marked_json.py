@@ -16,6 +16,7 @@ from agentgym.tools.parse.calls import Reading, call_named, reading_of
 from agentgym.tools.parse.json_values import Value
 from agentgym.tools.parse.source import Source
 
+CUT_OFF = "the JSON is cut off"
 Meaning = Callable[[Any, str, int], Reading]
 """From a decoded value, the text that it was written as and its end."""
 
@@ -49,7 +50,7 @@ def read_json(
     else:
         end = min(mark.start() if mark else len(text), found.end or len(text))
     cut_off = mark is not None and not text[found.sound : mark.start()].strip()
-    return source.unreadable(start, end, "the JSON is cut off" if cut_off else found.why)
+    return source.unreadable(start, end, CUT_OFF if cut_off else found.why)
 
 
 def read_named(
@@ -62,8 +63,8 @@ def read_named(
     mark = marks.ANY.search(text, place)
     own = closing.match(text, mark.start()) if mark else None
     end = own.end() if own else mark.start() if mark else len(text)
-    shown = text[place : place + 20]
-    return source.unreadable(start, end, f"Expecting an object: {shown!r}")
+    shown = text[place:end][:20]
+    return source.unreadable(start, end, f"Expecting an object: {shown!r}" if shown else CUT_OFF)
 
 
 def closing_mark(source: Source, place: int, closing: re.Pattern[str]) -> re.Match[str] | None:

@@ -59,7 +59,6 @@ class TaggedText:
             re.DOTALL,
         )
         tokens = list(token.finditer(text))
-        self._pair(tokens)
         self._choose(tokens)
         self._starts = [closing.start() for closing in self._last]
         self._possible = set(self._starts)
@@ -67,24 +66,28 @@ class TaggedText:
             then.start() for end, then in pairwise(tokens) if end["end"] and then["call"]
         ]
 
-    def _pair(self, tokens: list[re.Match[str]]) -> None:
+    def _choose(self, tokens: list[re.Match[str]]) -> None:
+        """Find the closing tags that something of the call follows, and what each of them closes."""
         opened: list[int] = []
+        followed = dict[int, bool]()
+        """Place of a closing tag -> whether the call ends with it."""
         for token in tokens:
             if token["opening"]:
                 opened.append(token.end())
-            elif token["closing"] and opened:
-                self._pairs[opened.pop()] = token
-
-    def _choose(self, tokens: list[re.Match[str]]) -> None:
-        ends_again = False  # whether the next tag but for those of ends can end a value
+            elif token["closing"]:
+                ends = self._end.match(self._text, token.end()) is not None
+                if ends or self._opening.match(self._text, token.end()):
+                    followed[token.start()] = ends
+                    if opened:
+                        self._pairs[opened.pop()] = token
+        ends_again = False  # whether the next tag, but for those of ends, closes a value as well
         for token in reversed(tokens):
             if token["end"]:
                 continue
-            more = token["closing"] and self._opening.match(self._text, token.end())
-            over = token["closing"] and self._end.match(self._text, token.end())
-            if more or (over and not ends_again):
+            ends_call = followed.get(token.start()) if token["closing"] else None
+            if ends_call is False or (ends_call and not ends_again):
                 self._last.append(token)
-            ends_again = bool(more or over)
+            ends_again = ends_call is not None
         self._last.reverse()
 
     def read(self, place: int) -> Argument | None:
