@@ -114,16 +114,16 @@ class ToolEnv(TextEnv):
         return parsed
 
     def _outcome(self, parsed: Parsed, results: Sequence[ToolResult]) -> StepResult:
-        told = "\n".join(parsed.malformed)
         if parsed.calls:
-            observation, reward, terminated, truncated, info = self.called(parsed.calls, results)
-            if told:
-                observation = f"{observation}\n{told}"
-                info = info | {"valid": False}
-        elif told:
-            observation, reward, terminated, truncated, info = told, 0.0, False, False, {"valid": False}
+            outcome = self.called(parsed.calls, results)
+        elif parsed.malformed:
+            outcome = "", 0.0, False, False, {}
         else:
-            observation, reward, terminated, truncated, info = self.said(parsed.text)
+            outcome = self.said(parsed.text)
+        observation, reward, terminated, truncated, info = outcome
+        if parsed.malformed:
+            observation = "\n".join(filter(None, (observation, *parsed.malformed)))
+            info = info | {"valid": False}
         self._over = terminated or truncated
         info = info | {"tool_calls": dict(self.ledger.outcomes)}
         return observation, reward, terminated, truncated, info

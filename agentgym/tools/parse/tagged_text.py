@@ -67,7 +67,7 @@ class TaggedText:
         ]
 
     def _choose(self, tokens: list[re.Match[str]]) -> None:
-        """Find the closing tags that something of the call follows, and what each of them closes."""
+        """Find the closing tags that a part of the call follows, and what each of them closes."""
         opened: list[int] = []
         followed = dict[int, bool]()
         """Place of a closing tag -> whether the call ends with it."""

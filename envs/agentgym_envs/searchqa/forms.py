@@ -9,7 +9,7 @@ from agentgym.tools.tool import Tool, ToolCall
 
 OPENING = re.compile(r"<(search|answer)>")
 TAGGED = re.compile(r"<(search|answer)>(?:(?!<(?:search|answer)>|</\1>).)*+</\1>", re.DOTALL)
-"""A tag whose text has no other in it: a draft that is cut off does not hide the end of a thought."""
+"""A tag with no other in its text: a draft that is cut off hides no end of a thought."""
 
 
 @dataclass(frozen=True)
