@@ -19,12 +19,7 @@ class Reading(NamedTuple):
     calls: tuple[ToolCall, ...] = ()
     malformed: tuple[str, ...] = ()
     sure: bool = True
-    """Whether it can be nothing else; a draft in a thought hides no ``</think>`` unless it is."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether everything in it is a call."""
-        return self.sure and not self.malformed
+    """Whether its end is. Else a ``</think>`` inside it is the end of a thought, and not data."""
 
 
 def looks_like_a_call(value: Any) -> bool:
@@ -54,9 +49,9 @@ def call_named(name: str, arguments: Any, written: str, end: int) -> Reading:
     return reading_of({"name": name, "arguments": arguments}, written, end)
 
 
-def unreadable(written: str, why: str, end: int) -> Reading:
+def unreadable(written: str, why: str, end: int, *, sure: bool = False) -> Reading:
     """A call that cannot be read."""
-    return Reading(end, malformed=(message(written, why),))
+    return Reading(end, malformed=(message(written, why),), sure=sure)
 
 
 def message(written: str, why: str) -> str:

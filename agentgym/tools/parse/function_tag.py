@@ -31,9 +31,10 @@ _END = rf"{marks.FUNCTION_END}(?:\s*{marks.TOOL_CALL_END})?"
 _CLOSING = re.compile(rf"\s*{_END}")
 _PARAMETER = re.compile(r"<parameter=")
 _TAGS = Tags(
-    opening=r"<parameter=(?P<key>[^>\n]+)>\n?",
-    closing=r"\n?</parameter>",
+    opening=r"<parameter=(?P<key>[^>\n]+)>",
+    closing="</parameter>",
     end=rf"{_END}|{marks.TOOL_CALL_END}",
+    on_lines=True,
 )
 
 

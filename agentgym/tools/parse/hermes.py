@@ -1,7 +1,7 @@
 """Hermes, Qwen: ``<tool_call>{"name": "look", "arguments": {"where": "hall"}}</tool_call>``.
 
-A tag that no JSON follows is a call that went wrong if it stands on a line of its own together with
-its closing tag, or if there is a bracket between them. Otherwise it is only mentioned.
+A tag that no JSON follows is a call that went wrong if there is a bracket before its closing tag,
+or if the two stand on lines of their own. Otherwise it is only mentioned.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def tag_without_call(
     end = closing_mark(source, inside, closing)
     if end is None:
         return None
-    on_its_own = source.begins_line(start) and source.ends_line(end.end())
+    at_an_edge = source.begins_line(start) or text[inside] == "\n"
+    on_its_own = at_an_edge and source.ends_line(end.end())
     if not on_its_own and not _BRACKET.search(text, inside, end.start()):
         return None
     shown = text[inside : min(inside + 20, end.start())].strip()

@@ -43,7 +43,7 @@ def read_json(
         junk = text[found.end : after.start()].strip()[:20]
         return source.unreadable(start, after.end(), f"{junk!r} follows the JSON")
     if closed:
-        return source.unreadable(start, closed.end(), found.why)
+        return source.unreadable(start, closed.end(), found.why, sure=True)
     mark = marks.ANY.search(text, found.sound)
     if mark and (own := closing.match(text, mark.start())):
         end = own.end()

@@ -53,7 +53,8 @@ def read_whole(source: Source, start: int, *, fenced: bool) -> Plain:
         return Plain(None, start + 1)
     found = source.json.read(start)
     if isinstance(found, Broken):
-        return Plain(None, found.after)
+        named = _NAMED.match(source.text, start)
+        return Plain(None, found.end if named and found.end else found.after)
     value, end = found
     if not any(map(looks_like_a_call, value if isinstance(value, list) else [value])):
         return Plain(None, end)

@@ -49,7 +49,7 @@ def _python(source: Source, start: int, opening: re.Match[str]) -> Reading:
     try:
         code = ast.parse(text[begins:end], mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return source.unreadable(start, end, f"It is no Python: {reason(error)}")
+        return source.unreadable(start, end, f"It is no Python: {reason(error)}", sure=True)
     listed = code.elts if isinstance(code, ast.List) else [code]
     written = source.shown(start, end)
     return _joined([_meaning(one, written, end) for one in listed], end)
@@ -57,14 +57,14 @@ def _python(source: Source, start: int, opening: re.Match[str]) -> Reading:
 
 def _meaning(code: ast.expr, written: str, end: int) -> Reading:
     if not isinstance(code, ast.Call) or code.args or not (name := _name(code.func)):
-        return unreadable(written, "Each call is name(argument=value)", end)
+        return unreadable(written, "Each call is name(argument=value)", end, sure=True)
     arguments: dict[str, Any] = {}
     try:
         for keyword in code.keywords:
             value = ast.literal_eval(keyword.value)
             arguments |= value if keyword.arg is None else {keyword.arg: value}
     except (ValueError, TypeError, RecursionError, MemoryError):
-        return unreadable(written, "An argument is not a literal", end)
+        return unreadable(written, "An argument is not a literal", end, sure=True)
     return call_named(name, arguments, written, end)
 
 
@@ -79,4 +79,5 @@ def _name(code: ast.expr) -> str:
 def _joined(readings: list[Reading], end: int) -> Reading:
     calls = (call for reading in readings for call in reading.calls)
     malformed = (one for reading in readings for one in reading.malformed)
-    return Reading(end, tuple(calls), tuple(malformed))
+    sure = all(reading.sure for reading in readings)
+    return Reading(end, tuple(calls), tuple(malformed), sure)

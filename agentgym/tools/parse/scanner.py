@@ -1,8 +1,8 @@
 """One walk through a model's text: thoughts and calls in order; what is between them is prose.
 
 At each mark the forms are asked in turn. What a form takes for a call is not looked into, so an
-argument may spell anything. A thought ends at the first closing tag outside of whole calls; where
-the prompt has opened it, the first tag of the text is a closing one.
+argument may spell anything. A thought ends at the first closing tag outside of calls whose end is
+sure; where the prompt has opened it, the first tag of the text is a closing one.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def pieces(source: Source) -> Iterator[Piece]:
 
 
 def _thought_tag(source: Source, place: int, wanted: Collection[str]) -> re.Match[str] | None:
-    """The first of some tags that is not inside a whole call, nor in the caller's arguments."""
+    """The first of some tags that is not inside a call, nor in a command of the environment."""
     if not any(tag in source.text for tag in wanted):
         return None
     while landmark := _LANDMARK.search(source.text, place):
@@ -95,7 +95,7 @@ def _thought_tag(source: Source, place: int, wanted: Collection[str]) -> re.Matc
             return landmark
         elif landmark["mark"]:
             reading = _marked(source, landmark)
-            place = reading.end if reading and reading.whole else place
+            place = reading.end if reading and reading.sure else place
         elif landmark["thought"] is None:
             place = plain.read_whole(source, place, fenced=False).end
     return None

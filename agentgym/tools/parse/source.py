@@ -39,9 +39,9 @@ class Source:
             return self.text[start:end].strip()
         return f"{self.text[start : start + 60].strip()} ... {self.text[end - 15 : end].strip()}"
 
-    def unreadable(self, start: int, end: int, why: str) -> Reading:
+    def unreadable(self, start: int, end: int, why: str, *, sure: bool = False) -> Reading:
         """A part of the text that is a broken call."""
-        return unreadable(self.shown(start, end), why, end)
+        return unreadable(self.shown(start, end), why, end, sure=sure)
 
     @cached_property
     def python(self) -> Brackets:

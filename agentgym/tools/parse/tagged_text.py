@@ -31,6 +31,8 @@ class Tags(NamedTuple):
     """After a value."""
     end: str
     """After the last value."""
+    on_lines: bool = False
+    """Whether a line break between a tag and a value belongs to the tag."""
 
 
 class Argument(NamedTuple):
@@ -40,14 +42,14 @@ class Argument(NamedTuple):
     written: str
     end: int
     sure: bool
-    """Whether the tags in it come in pairs."""
+    """Whether it is this argument's: no call begins in it, or the tags in it come in pairs."""
 
 
 class TaggedText:
     """The values between the tags of one text."""
 
     def __init__(self, text: str, tags: Tags) -> None:
-        self._text = text
+        self._text, self._tags = text, tags
         self._opening = re.compile(rf"\s*{tags.opening}", re.DOTALL)
         self._end = re.compile(rf"\s*(?:{tags.end})")
         self._pairs: dict[int, re.Match[str]] = {}
@@ -62,6 +64,7 @@ class TaggedText:
         self._choose(tokens)
         self._starts = [closing.start() for closing in self._last]
         self._possible = set(self._starts)
+        self._calls = [token.start() for token in tokens if token["call"]]
         self._next_calls = [
             then.start() for end, then in pairwise(tokens) if end["end"] and then["call"]
         ]
@@ -80,14 +83,15 @@ class TaggedText:
                     followed[token.start()] = ends
                     if opened:
                         self._pairs[opened.pop()] = token
-        ends_again = False  # whether the next tag, but for those of ends, closes a value as well
+        closed_later = False  # whether the same call has another closing tag of the kind
         for token in reversed(tokens):
-            if token["end"]:
-                continue
             ends_call = followed.get(token.start()) if token["closing"] else None
-            if ends_call is False or (ends_call and not ends_again):
-                self._last.append(token)
-            ends_again = ends_call is not None
+            if ends_call is not None:
+                if not (ends_call and closed_later):
+                    self._last.append(token)
+                closed_later = True
+            elif token["opening"] or token["call"]:
+                closed_later = False
         self._last.reverse()
 
     def read(self, place: int) -> Argument | None:
@@ -95,13 +99,16 @@ class TaggedText:
         opening = self._opening.match(self._text, place)
         if opening is None:
             return None
-        closing = self._pairs.get(opening.end())
-        sure = closing is not None and closing.start() in self._possible
-        if not sure or closing is None:
+        closing, sure = self._pairs.get(opening.end()), True
+        if closing is None or closing.start() not in self._possible:
             closing = self._first(opening.end())
             if closing is None:
                 return None
+            calls = bisect_left(self._calls, opening.end()), bisect_left(self._calls, closing.end())
+            sure = calls[0] == calls[1]
         written = self._text[opening.end() : closing.start()]
+        if self._tags.on_lines:
+            written = written.removeprefix("\n").removesuffix("\n")
         return Argument(opening["key"], written, closing.end(), sure)
 
     def _first(self, place: int) -> re.Match[str] | None:
