@@ -6,7 +6,7 @@ import time
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from agentgym.tools.parse import parse_tool_calls, write_tool_call
+from agentgym.tools.parse import parse_tool_calls, without_thoughts, write_tool_call
 from agentgym.tools.tool import ToolCall
 
 SEARCH = ToolCall(name="search", arguments={"query": "lamp"})
@@ -103,13 +103,33 @@ def test_a_call_that_cannot_be_read_says_what_to_write(text, says):
     assert (parsed.calls, parsed.text) == ([], "")
 
 
-@pytest.mark.parametrize(
-    "part", ['{"', "[{", '{"a": ', '[{"a": 1}, ', '{"name": ', '{"name": 1; ', "<tool_call>", "```"]
-)
-def test_hostile_text_is_read_quickly(part):
-    start = time.perf_counter()
-    assert parse_tool_calls(part * (100_000 // len(part))).calls == []
-    assert time.perf_counter() - start < 3  # seconds; a tenth of it where nothing else runs
+PARTS = [
+    *('{"', "[{", '{"a": ', '[{"a": 1}, ', '{"name": ', '{"name": 1; ', '{"a":;\n', '{"x":\\"'),
+    *('{"a": NaN, ', "{'name':", "```", "; ", " ", "\\", "'", '"', "f(),", "</think>", "<think>"),
+    *("<tool_call>", "<tool_call> a", '<tool_call>{"', '<tool_call>{"a":"<tool_call>{",'),
+    *("<tool_call>a<arg_key>", "<function=a>", "<function=a>{}", "<parameter=b></parameter>"),
+    *("<function=a><parameter=b>", "<function=a><parameter=b></parameter>x", "[TOOL_CALLS]["),
+    *("<|python_tag|>[f(", "\"<|python_tag|>['", "[TOOL_CALLS]a[ARGS]{"),
+    *('<think>{"a":"</think>"}', "<|channel|>final<|message|>"),
+]
+AROUND = [
+    *(("", ""), ("<think>", ""), ("<think>", "</think>"), ("", "</think>"), ("<tool_call>", "")),
+    *(('{"a":' * 500, ""), ('{"a":' * 500, "}" * 500), ('{"name": "a", ', "}")),
+    *(("<|python_tag|>[", "]"), ("<tool_call><function=f><parameter=x>", "")),
+    ("<|channel|>analysis<|message|>", ""),
+]
+
+
+@pytest.mark.parametrize("around", AROUND, ids=lambda around: around[0][:20])
+@pytest.mark.parametrize("part", PARTS)
+def test_hostile_text_is_read_quickly(part, around):
+    text = around[0] + part * (100_000 // len(part)) + around[1]
+    start = time.process_time()
+    parse_tool_calls(text)
+    without_thoughts(text)
+    assert (
+        time.process_time() - start < 1
+    )  # seconds for both; a fifth of it where nothing else runs
 
 
 @pytest.mark.parametrize(
@@ -161,7 +181,6 @@ def test_what_is_written_is_read_back(wanted):
 @settings(deadline=None)
 def test_json_without_tags_is_read_too(wanted):
     listed = json.dumps([call.model_dump(exclude={"id"}) for call in wanted])
-    listed = listed.replace("<", "\\u003c")  # a tag in a string would count as one
     assert parse_tool_calls(listed).calls == wanted
 
 

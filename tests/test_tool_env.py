@@ -109,12 +109,13 @@ def test_failures_are_told_to_the_model():
     assert page == "0 coins\n0 coins\n0 coins\nNo calls are left of 5."
 
 
-def test_what_cannot_be_read_keeps_the_other_calls_from_running():
+def test_what_cannot_be_read_is_answered_and_the_other_calls_run():
     env = Saving()
     env.reset(seed=0)
     page, *_, info = env.step(calls(("put", {"coins": 3})) + "<tool_call>{")
-    assert "cannot be read" in page and page.endswith("\nThe other calls were not run either.")
-    assert env.purse.coins == 0 and info["tool_calls"] == {"malformed": 1}
+    assert page.startswith("3\nThis tool call cannot be read: <tool_call>{\n")
+    assert env.purse.coins == 3 and not info["valid"]
+    assert info["tool_calls"] == {"ok": 1, "malformed": 1}
 
 
 def test_info_counts_the_calls_so_far_also_when_the_episode_is_cut_off():

@@ -24,11 +24,8 @@ from pydantic import Field
 
 from agentgym.context.context import Context, Edit, Message, Turn, chat
 from agentgym.errors import BadInput
-from agentgym.tools.parse import parse_tool_calls
+from agentgym.tools.parse import Parsed, parse_tool_calls
 from agentgym.tools.tool import Tool, tool, tools_of
-
-_parsed = lru_cache(4096)(parse_tool_calls)
-"""Cached, because every step parses all past actions again."""
 
 Name = Literal["prune", "write", "recall"]
 WAYS = {
@@ -161,7 +158,14 @@ class _Past:
 _TOOLS = {one.name: one for one in tools_of(_Past())}
 
 
+@lru_cache(4096)
+def _parsed(action: str) -> Parsed:
+    """Cached, because every step parses all past actions again."""
+    return parse_tool_calls(action, tuple(_TOOLS.values()))
+
+
 @lru_cache
 def _meant(names: tuple[Name, ...]) -> re.Pattern[str]:
     """Matches a malformed call of a memory tool."""
-    return re.compile(rf'(?:"name"\s*:\s*"|<function=)(?:{"|".join(names)})\b')
+    before = r"""["']name["']\s*:\s*["']|[>\]=.]"""  # as JSON has it, or after a mark
+    return re.compile(rf"(?:{before})(?:{'|'.join(names)})\b")

@@ -66,7 +66,7 @@ class ToolEnv(TextEnv):
 
     def read(self, action: str) -> Parsed:
         """Parse the calls in an action; override it for another format."""
-        return parse_tool_calls(action)
+        return parse_tool_calls(action, self.tools)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -84,7 +84,7 @@ class ToolEnv(TextEnv):
         return observation, {"task": task.id}
 
     def step(self, action: str) -> StepResult:
-        """Run the calls, or hear what was said; what cannot be read is told to the model."""
+        """Run the calls, or hear what was said; the model is told which it must write anew."""
         parsed = self._heard(action)
         results = self.caller.run(self.tools, parsed.calls, self.ledger)
         return self._outcome(parsed, results)
@@ -105,25 +105,25 @@ class ToolEnv(TextEnv):
         return super().fork()
 
     def _heard(self, action: str) -> Parsed:
-        """What is in an action; where something cannot be read, nothing of it is done."""
+        """What is in an action."""
         if self._over:
             raise EpisodeOver("the episode has ended or not begun; call reset() first")
         parsed = self.read(action)
-        if not parsed.malformed:
-            return parsed
-        self.ledger.outcomes["malformed"] += len(parsed.malformed)
-        others = ["The other calls were not run either."] if parsed.calls else []
-        return Parsed(text=parsed.text, malformed=parsed.malformed + others)
+        if parsed.malformed:
+            self.ledger.outcomes["malformed"] += len(parsed.malformed)
+        return parsed
 
     def _outcome(self, parsed: Parsed, results: Sequence[ToolResult]) -> StepResult:
-        if parsed.malformed:
-            told = "\n".join(parsed.malformed)
-            outcome: StepResult = (told, 0.0, False, False, {"valid": False})
-        elif parsed.calls:
+        if parsed.calls:
             outcome = self.called(parsed.calls, results)
+        elif parsed.malformed:
+            outcome = "", 0.0, False, False, {}
         else:
             outcome = self.said(parsed.text)
         observation, reward, terminated, truncated, info = outcome
+        if parsed.malformed:
+            observation = "\n".join(filter(None, (observation, *parsed.malformed)))
+            info = info | {"valid": False}
         self._over = terminated or truncated
         info = info | {"tool_calls": dict(self.ledger.outcomes)}
         return observation, reward, terminated, truncated, info

@@ -17,6 +17,7 @@ from agentgym.context.context import Message
 from agentgym.env.text_env import TextEnv
 from agentgym.errors import BadInput
 from agentgym.policy import Policy, Prompt, Sampling
+from agentgym.tools.parse import without_thoughts
 
 LONGEST = 2000  # characters of an answer that the judge is shown
 
@@ -103,7 +104,6 @@ def judge_of(name: str) -> Judge:
     return Judge(ChatPolicy(url, model))
 
 
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _YES, _NO = r"correct|right|true|yes", r"incorrect|wrong|false|no"
 _WORD = re.compile(rf"\b(?P<negated>(?:not|isn't|isn’t)\s+(?:\w+\s+)?)?(?P<word>{_YES}|{_NO})\b")
 _MARK = re.compile(r"\b(?:verdict|judge?ment|decision|conclusion)\b\W*(?:is\b)?", re.IGNORECASE)
@@ -117,7 +117,7 @@ def read_verdict(text: str) -> bool | None:
     In order: a JSON object with a verdict; what follows the last "verdict"; the last line that
     says yes or no. Thoughts do not count, and a line that says both counts by its first word.
     """
-    said = _THOUGHT.sub("", text).rpartition("</think>")[2]
+    said = without_thoughts(text)
     for found in reversed(_OBJECT.findall(said)):
         if (verdict := _of_object(found)) is not None:
             return verdict

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from agentgym.tools.parse import write_tool_call
+from agentgym.tools.parse import write_tool_call, write_unreadable_call
 from agentgym.tools.tool import ToolCall
 from agentgym.trajectory import Usage
 
@@ -69,11 +69,9 @@ class ChatCompletion(BaseModel):
 
 
 def _written(function: _Function) -> str:
-    """A call as a model writes it; what is no JSON object stays as it came."""
+    """A call as a model writes it; the environment says what is wrong with its arguments."""
     try:
         arguments = json.loads(function.arguments or "{}")
         return write_tool_call(ToolCall(name=function.name, arguments=arguments))
-    except ValueError:  # the environment tells the model what is wrong with it
-        name = json.dumps(function.name)
-        call = f'{{"name": {name}, "arguments": {function.arguments}}}'
-        return f"<tool_call>\n{call}\n</tool_call>"
+    except (ValueError, RecursionError):
+        return write_unreadable_call(function.name, function.arguments)

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, MissingExtra, UnknownName
+from agentgym.tools.parse import without_thoughts
 from agentgym_envs.alfworld.games import FOLDER, data_folder, games
 
 PROMPT = """You are in a house and do what your task says. Write one action a turn, inside \
@@ -160,6 +161,7 @@ class ALFWorld(TextEnv):
 
 def find_command(action: str) -> str:
     """The command in a model's text: in the last <action>, else its last line; in small letters."""
+    action = without_thoughts(action)
     end = action.rfind("</action>")
     start = action.rfind("<action>", 0, end) if end >= 0 else -1
     text = action[start + len("<action>") : end] if start >= 0 else action

@@ -28,6 +28,7 @@ from pydantic import ValidationError
 from agentgym.env.seeded_random import SPLITS
 from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
+from agentgym.tools.parse import without_thoughts
 from agentgym_envs.errand.towns import LEVELS, Town, tasks_of
 
 PROMPT = """You run errands. Write go and a place that is next to you, take and the thing where \
@@ -147,6 +148,7 @@ def find_command(action: str) -> str:
 
     A command in ``<action>`` is preferred.
     """
+    action = without_thoughts(action)
     end = action.rfind("</action>")
     start = action.rfind("<action>", 0, end) if end >= 0 else -1
     inner = list(_COMMAND.finditer(action[start:end])) if start >= 0 else []

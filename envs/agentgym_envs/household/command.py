@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from agentgym.tools.parse import without_thoughts
 from agentgym_envs.household.kinds import preposition
 
 PROMPT = """You are in a house. Do what the task says. You can carry one thing at a time, and a \
@@ -62,6 +63,7 @@ class Command(NamedTuple):
 
 def find_command(action: str) -> Command | None:
     """The command in the last ``<action>...</action>``, or else in the last line that has one."""
+    action = without_thoughts(action)
     inner = _ACTION.findall(action)
     lines = (inner[-1] if inner else action).splitlines()
     found = (as_command(line) for line in reversed(lines[-50:]))

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from agentgym.env.seeded_random import SPLITS
 from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
+from agentgym.tools.parse import without_thoughts
 from agentgym_envs.inspection.building import LEVELS, PASSWORDS, Building, tasks_of
 from agentgym_envs.inspection.reports import question, report
 
@@ -144,6 +145,7 @@ class Inspection(InstantEnv):
 
 def find_command(action: str) -> str | None:
     """``next`` or what is answered, of the last command; one in ``<action>`` is preferred."""
+    action = without_thoughts(action)
     end = action.rfind("</action>")
     start = action.rfind("<action>", 0, end) if end >= 0 else -1
     inner = list(_COMMAND.finditer(action[start:end])) if start >= 0 else []

@@ -4,6 +4,8 @@ import re
 from collections import deque
 from typing import NamedTuple
 
+from agentgym.tools.parse import without_thoughts
+
 _TEXT = r'(?:"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\')'
 _COMMAND = re.compile(
     rf"""\b(?:(?P<click>click)\(\s*["']?(?P<id>\d{{1,4}})["']?
@@ -43,8 +45,9 @@ class Command(NamedTuple):
 def find_command(action: str) -> Command | None:
     """The last well-formed command of a text.
 
-    One between the last ``<action>`` and ``</action>`` is preferred.
+    One between the last ``<action>`` and ``</action>`` is preferred; thoughts do not count.
     """
+    action = without_thoughts(action, _COMMAND)
     end = action.rfind("</action>")
     start = action.rfind("<action>", 0, end) if end >= 0 else -1
     return (last_command(action[start:end]) if start >= 0 else None) or last_command(action)

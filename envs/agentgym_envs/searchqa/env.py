@@ -162,7 +162,7 @@ class SearchQA(ToolEnv):
 
     def read(self, action: str) -> Parsed:
         """The searches or the answer in an action."""
-        return self.form.read(action)
+        return self.form.read(action, self.tools)
 
     def called(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> StepResult:
         """Show what was found."""

@@ -1,13 +1,15 @@
 """The two forms of acting: the tags of Search-R1, and native tool calls."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agentgym.tools.parse import Parsed, parse_tool_calls, write_tool_call
-from agentgym.tools.tool import ToolCall
+from agentgym.tools.parse import Parsed, parse_tool_calls, without_thoughts, write_tool_call
+from agentgym.tools.tool import Tool, ToolCall
 
 OPENING = re.compile(r"<(search|answer)>")
+TAGGED = re.compile(r"<(search|answer)>(?:(?!<(?:search|answer)>|</\1>).)*+</\1>", re.DOTALL)
+"""A tag with no other in its text: a draft that is cut off hides no end of a thought."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,9 @@ class Form:
     """The same in few words, for the easy level."""
     closed: str
     """What it is told where it may not search."""
-    read: Callable[[str], Parsed]
-    """The searches in an action, or the answer as its text; what is neither is malformed."""
+    read: Callable[[str, Sequence[Tool]], Parsed]
+    """The searches in an action, for the tools there are, or the answer as its text; what is
+    neither is malformed."""
     search: Callable[[str], str]
     """Write a search for a query."""
     answer: Callable[[str], str]
@@ -30,9 +33,10 @@ class Form:
     """What the model reads of what was found."""
 
 
-def read_tags(action: str) -> Parsed:
-    """The first complete ``<search>`` or ``<answer>``, wherever it stands, as in Search-R1."""
-    if (found := first_tag(action)) is None or not (content := found[1]):
+def read_tags(action: str, tools: Sequence[Tool] = ()) -> Parsed:  # noqa: ARG001
+    """The first complete ``<search>`` or ``<answer>``, as in Search-R1, but not of a thought."""
+    found = first_tag(without_thoughts(action, TAGGED))
+    if found is None or not (content := found[1]):
         return Parsed(malformed=[WRITE_A_TAG])
     if found[0] == "search":
         return Parsed(calls=[ToolCall(name="search", arguments={"query": content})])
@@ -54,13 +58,12 @@ def first_tag(action: str) -> tuple[str, str] | None:
     return None
 
 
-def read_calls(action: str) -> Parsed:
+def read_calls(action: str, tools: Sequence[Tool] = ()) -> Parsed:
     """Tool calls in any form; a text without any, thoughts left out, is the answer."""
-    parsed = parse_tool_calls(action)
+    parsed = parse_tool_calls(action, tools)
     if parsed.calls or parsed.malformed:
         return parsed
-    said = parsed.text.encode(errors="replace").decode().rpartition("</think>")[2]
-    said = said.partition("<think>")[0].strip()
+    said = without_thoughts(parsed.text, TAGGED).encode(errors="replace").decode().strip()
     tag = first_tag(said)
     answer = tag[1] if tag and tag[0] == "answer" else said
     return Parsed(text=answer) if answer else Parsed(malformed=[CALL_OR_ANSWER])

@@ -21,6 +21,7 @@ import gymnasium
 from agentgym.env.seeded_random import SPLITS
 from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
+from agentgym.tools.parse import without_thoughts
 from agentgym_envs.sokoban.board import MOVES, Board, parse
 from agentgym_envs.sokoban.rooms import LEVELS, Rooms, task_named
 from agentgym_envs.sokoban.solver import solve
@@ -129,7 +130,8 @@ class Sokoban(InstantEnv):
 
 
 def find_move(action: str) -> str | None:
-    """The last move of a text; one in the last ``<action>...</action>`` is preferred."""
+    """The last move of a text, thoughts left out; one in ``<action>...</action>`` is preferred."""
+    action = without_thoughts(action)
     end = action.rfind("</action>")
     start = action.rfind("<action>", 0, end) if end >= 0 else -1
     inner = _MOVE.findall(action[start:end]) if start >= 0 else []

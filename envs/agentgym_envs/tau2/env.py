@@ -10,13 +10,12 @@ Everything that decides about the reward is tau2's own.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, MissingExtra, UnknownName
-from agentgym.tools.parse import parse_tool_calls, write_tool_call
+from agentgym.tools.parse import parse_tool_calls, without_thoughts, write_tool_call
 from agentgym.tools.tool import Tool, ToolCall, tool
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 NOTHING = "Call a tool, or say something."
 HOW_TO_END = "When the matter is settled, call the tool done."
-_THOUGHT = re.compile(r"\A.*</think>|<think>.*", re.DOTALL)
 
 
 @tool
@@ -124,21 +122,20 @@ class Tau2(TextEnv):
     def step(self, action: str) -> StepResult:
         """Make the calls in the action, or say it to the user; the reward comes at the end."""
         talk = self._now()
-        parsed = parse_tool_calls(action)
-        if parsed.malformed:
-            return "\n".join(parsed.malformed), 0.0, False, False, {"valid": False}
-        said = _THOUGHT.sub("", parsed.text).strip()
-        if not parsed.calls and not said:
-            return NOTHING, 0.0, False, False, {"valid": False}
+        parsed = parse_tool_calls(action, self.tools)
+        said = without_thoughts(parsed.text).strip()
+        if not parsed.calls and (parsed.malformed or not said):
+            told = "\n".join(parsed.malformed) or NOTHING
+            return told, 0.0, False, False, {"valid": False}
         failed = talk.errors
         if parsed.calls:
             talk.call(parsed.calls)
             self._made += len(parsed.calls)
         else:
             talk.say(said)
-        info: dict[str, Any] = {"valid": talk.errors == failed}
+        info: dict[str, Any] = {"valid": talk.errors == failed and not parsed.malformed}
         if not talk.over:
-            return talk.heard(), 0.0, False, False, info
+            return "\n".join([talk.heard(), *parsed.malformed]), 0.0, False, False, info
         verdict = talk.verdict()
         info |= {"success": verdict["reward"] == 1.0, "tau2": verdict}
         return "", float(verdict["reward"]), True, False, info

@@ -2,6 +2,8 @@
 
 import re
 
+from agentgym.tools.parse import without_thoughts
+
 SHORT_PROMPT = "You play a text game. Write one command a turn."
 FULL_PROMPT = """You play a text adventure: explore, find what is asked for, use it. Write one \
 command a turn, inside <action></action> or alone on the last line:
@@ -33,6 +35,7 @@ def told(feedback: str) -> str:
 
 def find_command(action: str) -> str:
     """The command in a model's text: in the last <action>, else its last line; made plain."""
+    action = without_thoughts(action)
     tagged = re.findall(r"<action>(.*?)</action>", action, re.DOTALL)
     lines = (tagged[-1] if tagged else action).strip().splitlines() or [""]
     return plain(lines[-1].strip(" >.!`\"'"))

@@ -16,7 +16,6 @@ end, what was answered and which rules were broken make the reward.
 from __future__ import annotations
 
 import copy
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +26,12 @@ from pydantic import ValidationError
 from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
 from agentgym.runtime import background
-from agentgym.tools.parse import Parsed, parse_tool_calls, write_tool_call
+from agentgym.tools.parse import (
+    Parsed,
+    parse_tool_calls,
+    without_thoughts,
+    write_tool_call,
+)
 from agentgym.tools.tool import ToolCall, ToolResult, tools_of
 from agentgym_envs.tooluse.case import Case, key_of
 from agentgym_envs.tooluse.distractors import DISTRACTORS
@@ -39,7 +43,6 @@ from agentgym_envs.tooluse.user import Exchange, PolicyUser, asked_for, scripted
 
 CALLS_AT_ONCE = 20
 NOTHING = "Call a tool, or say something."
-_THOUGHT = re.compile(r"\A.*</think>|<think>.*", re.DOTALL)
 
 
 class ToolUse(TextEnv):
@@ -125,7 +128,7 @@ class ToolUse(TextEnv):
         """Run the calls in the action, or hear what it says."""
         if isinstance(self.user, PolicyUser):
             return background.call(self.astep, action)
-        case, parsed = self._now(), parse_tool_calls(action)
+        case, parsed = self._now(), parse_tool_calls(action, self.tools)
         if outcome := self._work(parsed):
             return outcome
         said = spoken(parsed)
@@ -141,7 +144,7 @@ class ToolUse(TextEnv):
         """``step`` at once, except that a user whom a model plays is waited for."""
         if not isinstance(self.user, PolicyUser):
             return self.step(action)
-        case, parsed = self._now(), parse_tool_calls(action)
+        case, parsed = self._now(), parse_tool_calls(action, self.tools)
         if outcome := self._work(parsed):
             return outcome
         said = spoken(parsed)
@@ -155,10 +158,8 @@ class ToolUse(TextEnv):
 
     def _work(self, parsed: Parsed) -> StepResult | None:
         """The outcome of a turn with calls, or of one that holds nothing; None: it speaks."""
-        if parsed.malformed:
-            self._outcomes += ("malformed",) * len(parsed.malformed)
-            return "\n".join(parsed.malformed), 0.0, False, False, {"valid": False}
-        if not parsed.calls:
+        self._outcomes += ("malformed",) * len(parsed.malformed)
+        if not parsed.calls and not parsed.malformed:
             return None if spoken(parsed) else (NOTHING, 0.0, False, False, {"valid": False})
         calls, left_out = parsed.calls[:CALLS_AT_ONCE], len(parsed.calls) - CALLS_AT_ONCE
         results = [self._run(call) for call in calls]
@@ -167,10 +168,12 @@ class ToolUse(TextEnv):
         contents = [result.content for result in results]
         if len(calls) > 1:
             contents = [f"{call.name}: {text}" for call, text in zip(calls, contents, strict=True)]
+        contents += parsed.malformed
         if left_out > 0:
             contents.append(f"{left_out} calls were left out: at most {CALLS_AT_ONCE} at once.")
         wrong = any(result.error in ("unknown", "arguments") for result in results)
-        return "\n".join(contents), 0.0, False, False, {"valid": not wrong and left_out <= 0}
+        valid = not wrong and not parsed.malformed and left_out <= 0
+        return "\n".join(contents), 0.0, False, False, {"valid": valid}
 
     def _run(self, call: ToolCall) -> ToolResult:
         for tool in self.tools:
@@ -244,4 +247,4 @@ class ToolUse(TextEnv):
 
 def spoken(parsed: Parsed) -> str:
     """What was said aloud: thoughts do not count."""
-    return _THOUGHT.sub("", parsed.text).strip()
+    return without_thoughts(parsed.text).strip()

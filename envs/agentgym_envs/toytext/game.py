@@ -14,6 +14,7 @@ import gymnasium
 
 from agentgym.env.text_env import InstantEnv, StepResult, Task
 from agentgym.errors import BadInput, EpisodeOver
+from agentgym.tools.parse import without_thoughts
 
 SPLITS = ("train", "valid", "test")
 
@@ -96,7 +97,8 @@ class ToyText(InstantEnv):
 
 
 def find_word(action: str, words: Mapping[str, int]) -> str | None:
-    """The last of the words in a text; one in the last ``<action>...</action>`` is preferred."""
+    """The last of the words in a text, thoughts left out; one in ``<action>`` is preferred."""
+    action = without_thoughts(action)
     any_word = re.compile(rf"\b({'|'.join(map(re.escape, words))})\b", re.IGNORECASE)
     end = action.rfind("</action>")
     start = action.rfind("<action>", 0, end) if end >= 0 else -1

@@ -2,6 +2,8 @@
 
 import re
 
+from agentgym.tools.parse import without_thoughts
+
 COMMAND = re.compile(r"(search|click)\s*\[([^\[\]]*)\]", re.IGNORECASE)
 SHORT_PROMPT = """You shop by text. Write one action a turn: search[words] or click[value].
 Buy the product that the instruction asks for, with its options chosen."""
@@ -19,8 +21,9 @@ click[value]    one of the values in [brackets] on the page: a product number, a
 def find_command(action: str) -> tuple[str, str] | None:
     """The last ``search[...]`` or ``click[...]`` of a text, as (verb, value).
 
-    One between the last ``<action>`` and ``</action>`` is preferred.
+    One between the last ``<action>`` and ``</action>`` is preferred; thoughts do not count.
     """
+    action = without_thoughts(action, COMMAND)
     end = action.rfind("</action>")
     start = action.rfind("<action>", 0, end) if end >= 0 else -1
     inner = COMMAND.findall(action[start:end]) if start >= 0 else []

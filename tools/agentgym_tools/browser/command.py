@@ -9,6 +9,8 @@ Numbers are the ids of elements in the observation.
 import re
 from dataclasses import dataclass
 
+from agentgym.tools.parse import without_thoughts
+
 NAMED_KEYS = (
     *("Enter", "Tab", "Shift+Tab", "Escape", "Backspace", "Delete", "Space", "Home", "End"),
     *("PageUp", "PageDown", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Control+A"),
@@ -44,7 +46,8 @@ class Command:
 
 
 def find_command(action: str) -> Command | None:
-    """The last well-formed command of a text; one between <action> and </action> goes first."""
+    """The last well-formed command of a text; one in <action> goes first, no thought."""
+    action = without_thoughts(action, _COMMAND)
     end = action.rfind("</action>")
     start = action.rfind("<action>", 0, end) if end >= 0 else -1
     inner = _commands(action[start:end]) if start >= 0 else []
