@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -180,7 +181,7 @@ def read_jsonl(path: Path | str) -> Iterator[Trajectory]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield Trajectory.model_validate_json(line)
+                yield Trajectory.model_validate_json(line.removeprefix(BOM_UTF8))
             except ValidationError as error:
                 what = error.errors()[0]
                 place = ".".join(map(str, what["loc"]))

@@ -59,7 +59,7 @@ def test_imports_point_inwards(package, file):
 
 ROOMS = {
     "agentgym": (
-        *("errors", "config", "seeding", "parts", "runtime", "tools", "env", "testing"),
+        *("errors", "paths", "config", "seeding", "parts", "runtime", "tools", "env", "testing"),
         *("context", "rendering", "trajectory", "credit", "policy", "rollouts", "evaluation"),
         *("export", "mcp", "cli", "__main__"),
     ),

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SerializeAsAny, model_validator
 
 from agentgym.config import SETTINGS, override, read_toml, validate
 from agentgym.context.context import Context, FullHistory
 from agentgym.credit import Credit
 from agentgym.parts import part_class, part_of
+from agentgym.paths import expanded
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
 from agentgym.rendering.drift import OnRewrite
@@ -25,6 +26,7 @@ from agentgym_trainers.rollouts.success_replay import SuccessReplay
 from agentgym_trainers.shaping.shaping import Shaping
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
+UserPath = Annotated[Path, AfterValidator(expanded)]
 
 
 class Table(BaseModel):
@@ -44,7 +46,7 @@ class EnvConfig(Table):
     """The split of the training tasks."""
     test_split: str = "test"
     """The split of the held-out tasks for evaluation."""
-    tasks: Path | None = None
+    tasks: UserPath | None = None
     """Train only on the tasks in this file: one task id per line; `agentgym select` writes it."""
 
 
@@ -91,7 +93,7 @@ class WarmStartConfig(Table):
     """Probability that the demonstrator acts randomly; random actions are imitated too."""
     env_kwargs: dict[str, Any] = {}
     """Arguments of the environment for demonstrations; they override [env.kwargs]."""
-    trajectories: list[Path] = []
+    trajectories: list[UserPath] = []
     """Trajectory files (JSONL) to imitate, besides or instead of the expert's episodes."""
     epochs: Positive = 4
     """Epochs over the demonstrations."""
@@ -193,7 +195,7 @@ class CheckpointConfig(Table):
 class TrainConfig(Table):
     """A training run."""
 
-    run_dir: Path = Path("runs/train")
+    run_dir: UserPath = Path("runs/train")
     """The folder for everything a run writes; a run resumes from the checkpoints in it."""
     seed: Annotated[int, Field(ge=0)] = 0
     """The same seed, config, machine and number of threads give the same run."""

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
+from agentgym.paths import expanded
+
 if TYPE_CHECKING:
     from agentgym_trainers.config import TrainConfig
 
@@ -49,7 +51,9 @@ class TrainCommand(TyperCommand):
 
 def train(
     context: typer.Context,
-    config: Annotated[Path, typer.Argument(help="A TOML file; examples/ has some.")],
+    config: Annotated[
+        Path, typer.Argument(parser=expanded, help="A TOML file; examples/ has some.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the config and print all of it; train nothing.")
     ] = False,

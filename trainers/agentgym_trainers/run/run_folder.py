@@ -94,14 +94,20 @@ def versions() -> dict[str, str]:
     """What the run was made with."""
     found = {"python": sys.version.split()[0], "machine": platform.platform()}
     found |= {name: version(name) for name in PACKAGES}
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found | ({"git": git.stdout.strip()} if git.returncode == 0 else {})
+    commit = _commit()
+    return found | ({"git": commit} if commit else {})
+
+
+def _commit() -> str | None:
+    """The commit that runs; None without git, or where this is no clone."""
+    describe = ["git", "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(
+            describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
 
 
 def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
