@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -90,7 +90,16 @@ class Display:
     def say(self, text: str) -> None:
         """A line that stays."""
         self.last_said = time.monotonic()
-        self.console.print(text, highlight=False)
+        self.show(text)
+
+    def show(self, what: RenderableType) -> None:
+        """Text or a table that stays.
+
+        A log file that cannot be written, on a full disk, is no reason to stop: what the run has
+        to save itself is.
+        """
+        with suppress(OSError):
+            self.console.print(what, highlight=False)
 
 
 class Stage:

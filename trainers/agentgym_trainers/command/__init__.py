@@ -106,7 +106,7 @@ def _train(settings: TrainConfig) -> None:
         if kind in before:  # unless its file was deleted since
             first, last = Report.of(before[kind]).success, Report.of(episodes).success
             table.add_row(kind, str(first), str(last), str(compare(before[kind], episodes)))
-    display.console.print(table)
+    display.show(table)
     display.say(f"everything is in {settings.run_dir}")
 
 

@@ -49,8 +49,8 @@ async def train(config: TrainConfig, display: Display | None = None) -> tuple[Ep
             return await _train(config, display or Display())
     except OSError as error:
         raise AgentGymError(
-            f"the run in {config.run_dir} stopped: {error}. The saved files are complete; fix the "
-            "cause, and the same command resumes from the last checkpoint"
+            f"the run in {config.run_dir} stopped: {error}. What is saved is complete; fix the "
+            "cause, and the same command goes on from it"
         ) from error
 
 

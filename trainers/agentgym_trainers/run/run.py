@@ -26,6 +26,7 @@ from agentgym_trainers.run.held_out import forget_after
 from agentgym_trainers.run.metrics import Metrics
 from agentgym_trainers.run.run_folder import record, require_same
 from agentgym_trainers.run.start import load, start
+from agentgym_trainers.run.whole import save_model, whole_folder
 from agentgym_trainers.sampling.experience import TaskOrder
 from agentgym_trainers.sampling.sampler import Sampler, sampler
 
@@ -70,8 +71,8 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
     newest = checkpoint.newest(folder / "checkpoints")
     if newest is None:
         model, tokenizer = await start(config, tasks[config.env.train_split], tools, display)
-        model.save_pretrained(folder / "start")
-        tokenizer.save_pretrained(folder / "start")
+        with whole_folder(folder / "start") as partial:
+            save_model(model, tokenizer, partial)
         state = checkpoint.State()
     else:
         model, tokenizer = load(newest / "model", config.model)

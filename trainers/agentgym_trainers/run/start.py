@@ -22,6 +22,7 @@ from agentgym_trainers.learner.lora import add_adapters, train_adapters
 from agentgym_trainers.learner.rows import demonstration_rows
 from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
 from agentgym_trainers.run import warm_start
+from agentgym_trainers.run.whole import save_model, whole_folder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -56,9 +57,10 @@ async def start(
         model, tokenizer = load(named_folder(settings.path), settings)
     if settings.lora:
         if settings.path == "tiny":  # an adapter's folder names the base model's, so it needs one
-            model.name_or_path = str((config.run_dir / "base").absolute())
-            model.save_pretrained(model.name_or_path)
-            tokenizer.save_pretrained(model.name_or_path)
+            base = (config.run_dir / "base").absolute()
+            with whole_folder(base) as partial:
+                save_model(model, tokenizer, partial)
+            model.name_or_path = str(base)
         add_adapters(model, settings.lora, derive_seed(config.seed, "adapters"))
     if episodes:
         policy = LocalPolicy(model, tokenizer, template=config.policy.template.model_dump())
