@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from signal import Signals
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,18 +90,34 @@ def _show(settings: TrainConfig, file: Path) -> None:
 
 
 def _train(settings: TrainConfig) -> None:
-    """Train, and print success before and after."""
+    """Train, and print success before and after; when stopped, say where the run goes on."""
+    from agentgym_trainers.command.signals import first_signal
     from agentgym_trainers.display import Display
+    from agentgym_trainers.run.run_folder import goes_on
+    from agentgym_trainers.run.stopping import Stop, Stopped
 
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's idle threads sleep, not spin
-    display = Display()
-    display.say(f"training in {settings.run_dir}: loading PyTorch ...")
-    with display.heartbeat():
-        from agentgym.evaluation.evaluation import Report, compare
-        from agentgym.runtime.sync import run
-        from agentgym_trainers.run.loop import train as train_run
+    display, stop = Display(), Stop()
+    heard: list[Signals] = []
 
-        before, after = run(train_run, settings, display)
+    def ask(signal: Signals) -> None:
+        heard.append(signal)
+        stop.ask()
+
+    display.say(f"training in {settings.run_dir}: loading PyTorch ...")
+    try:
+        with first_signal(ask), display.heartbeat():
+            from agentgym.evaluation.evaluation import Report, compare
+            from agentgym.runtime.sync import run
+            from agentgym_trainers.run.loop import train as train_run
+
+            before, after = run(train_run, settings, display, stop)
+    except Stopped:
+        display.say(f"stopped by {heard[0].name}: {goes_on(settings.run_dir)}")
+        raise typer.Exit(128 + heard[0]) from None
+    except KeyboardInterrupt:
+        display.say(f"interrupted: {goes_on(settings.run_dir)}")
+        raise
     table = Table("held out", "before", "after", "difference, paired by task", title="success")
     for kind, episodes in after.items():
         if kind in before:  # unless its file was deleted since

@@ -139,9 +139,11 @@ def _understanding(file: Path) -> Iterator[Path]:
 
 
 def _write(tensors: Any, file: Path) -> None:
-    """By a stream of our own: torch's has no words for a full disk."""
-    with file.open("wb") as stream:
-        torch.save(tensors, stream)
+    try:
+        with file.open("wb") as stream:
+            torch.save(tensors, stream)
+    except RuntimeError as error:  # which is what torch makes of a full disk, now and then
+        raise OSError(f"{file.name} could not be written to its end: {error}") from error
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -26,6 +26,7 @@ from agentgym_trainers.run.held_out import forget_after
 from agentgym_trainers.run.metrics import Metrics
 from agentgym_trainers.run.run_folder import record, require_same
 from agentgym_trainers.run.start import load, start
+from agentgym_trainers.run.stopping import Stop
 from agentgym_trainers.run.whole import save_model, whole_folder
 from agentgym_trainers.sampling.experience import TaskOrder
 from agentgym_trainers.sampling.sampler import Sampler, sampler
@@ -47,10 +48,15 @@ class Run:
     metrics: Metrics
     critic: Critic | None
     successes: Successes | None
+    stop: Stop
+    saved: int | None
+    """The training step of the newest checkpoint."""
     step_ended: float = field(default_factory=time.perf_counter)
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, unless there is one of this training step."""
+        if self.saved == self.state.step:
+            return
         checkpoint.save(
             self.folder / "checkpoints",
             self.learner.model,
@@ -60,10 +66,11 @@ class Run:
             self.state,
             self.config.checkpoint.keep,
         )
+        self.saved = self.state.step
 
 
 @asynccontextmanager
-async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
+async def opened(config: TrainConfig, display: Display, stop: Stop) -> AsyncIterator[Run]:
     """A run that goes on from its newest whole checkpoint, or begins."""
     tasks, tools = _tasks(config)
     folder = config.run_dir
@@ -105,9 +112,10 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
                 metrics=metrics,
                 critic=critic,
                 successes=_successes(config, state.step),
+                stop=stop,
+                saved=None if newest is None else state.step,
             )
-            if newest is None:
-                run.save()
+            run.save()
             yield run
     finally:
         metrics.close()

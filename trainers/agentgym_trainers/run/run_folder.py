@@ -56,6 +56,14 @@ def begun(folder: Path) -> bool:
     return any(folder.glob("checkpoints/step-*"))
 
 
+def goes_on(folder: Path) -> str:
+    """What the same command does with a run that was stopped, in words."""
+    checkpoints = sorted(folder.glob("checkpoints/step-*"))
+    if not checkpoints:
+        return "nothing is saved yet; the same command begins anew"
+    return f"{checkpoints[-1]} is saved; the same command goes on from it"
+
+
 def require_same(config: TrainConfig) -> None:
     """Check that the run in the folder, if it has begun, has these settings.
 

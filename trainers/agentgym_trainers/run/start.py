@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio.from_thread
 import anyio.to_thread
 import torch
 
@@ -80,6 +81,7 @@ async def start(
             def imitate() -> None:
                 for numbers in warm_start.imitate(learner, fitting, config.warm_start, seed):
                     stage.advance(f"loss {numbers['loss']:.3f}")
+                    anyio.from_thread.check_cancelled()
 
             await anyio.to_thread.run_sync(imitate)
     return model, tokenizer
