@@ -89,6 +89,9 @@ class Step(BaseModel):
     """For each sampled id, the number of training steps of the weights that sampled it."""
     usage: Usage | None = None
     """Tokens and cost, as the endpoint counted them."""
+    refused_parameters: list[str] = []
+    """Parameters of sampling (temperature, seed, ...) that the endpoint does not take, so that the
+    action was sampled without them."""
     seconds: dict[str, float] = {}
     """Wall time by side: ``policy``, ``environment``."""
     info: dict[str, JsonValue] = {}
