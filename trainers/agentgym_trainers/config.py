@@ -65,15 +65,17 @@ class ModelConfig(Table):
     """The language model."""
 
     path: str = "tiny"
-    """A local Hugging Face folder; "tiny" creates a small model and fits a tokenizer to the
-    demonstrations; "smollm2" is SmolLM2-135M-Instruct from the package index. Nothing is
-    downloaded from a model hub."""
+    """A local Hugging Face folder, of a model or of a LoRA adapter; "tiny" creates a small model
+    and fits a tokenizer to the demonstrations; "smollm2" is SmolLM2-135M-Instruct from the package
+    index. Nothing is downloaded from a model hub."""
     device: str = "cpu"
     """Device for training: cpu, cuda, cuda:1, ..."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Data type of frozen weights; with [model.lora], bfloat16 halves the model's memory."""
     lora: LoRA | None = None
-    """Train low-rank adapters if there is a table [model.lora], which may be empty."""
+    """Train low-rank adapters if there is a table [model.lora], which may be empty. Where path is
+    an adapter's folder, training goes on with that adapter, with or without this table; keys that
+    are set must agree with it, the others are the adapter's."""
     vocabulary: Positive = 1024
     """Largest vocabulary of the tiny model's tokenizer, in tokens."""
     width: Positive = 128

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from agentgym.env.registry import require
 from agentgym.evaluation.selection import read_selection
-from agentgym.policy.folder import require_model
+from agentgym.policy.folder import named_folder, require_model
 from agentgym.trajectory import read_jsonl
 from agentgym_trainers.config import TrainConfig
+from agentgym_trainers.run.adapter_folder import require_agreement
 from agentgym_trainers.run.run_folder import begun, require_same
 
 
@@ -32,4 +31,6 @@ def require_ready(config: TrainConfig) -> None:
     for file in warm.trajectories:
         next(read_jsonl(file), None)
     if model.path not in {"tiny", "smollm2"}:
-        require_model(Path(model.path))
+        folder = named_folder(model.path)
+        require_model(folder)
+        require_agreement(folder, model.lora)

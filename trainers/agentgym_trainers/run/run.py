@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
+
 from agentgym.credit import ActorCritic
 from agentgym.env.registry import make
 from agentgym.env.text_env import Task, TextEnv
@@ -22,6 +24,7 @@ from agentgym_trainers.learner.critic import Critic
 from agentgym_trainers.learner.learner import Learner
 from agentgym_trainers.rollouts.success_replay import Successes
 from agentgym_trainers.run import checkpoint
+from agentgym_trainers.run.adapter_folder import adapter
 from agentgym_trainers.run.held_out import forget_after
 from agentgym_trainers.run.metrics import Metrics
 from agentgym_trainers.run.run_folder import record, require_same
@@ -97,7 +100,7 @@ async def opened(config: TrainConfig, display: Display, stop: Stop) -> AsyncIter
     forget_after(folder, state.step)
     metrics = Metrics(folder, state.step)
     try:
-        async with sampler(config, model, tokenizer, display) as plays:
+        async with sampler(_as_trained(config), model, tokenizer, display) as plays:
             await plays.updated(state.step)
             run = Run(
                 config=config,
@@ -171,8 +174,20 @@ def _reference(config: TrainConfig, model: Any) -> Any:
     """What the KL term compares with: the weights at the start of reinforcement."""
     if not config.objective.kl_coef:
         return None
-    warm = config.warm_start
-    if config.model.lora and not (warm.demonstrations or warm.trajectories):
+    start = config.run_dir / "start"
+    if adapter(start) and not _changes_anything(start):
         return model  # with its adapters off
-    reference, _ = load(config.run_dir / "start", config.model)
+    reference, _ = load(start, config.model)
     return reference
+
+
+def _changes_anything(folder: Path) -> bool:
+    """Whether an adapter does: B of a new one is zero, as long as no warm start trains it."""
+    weights = load_file(folder / "adapter_model.safetensors")
+    return any(bool(value.any()) for name, value in weights.items() if ".lora_B." in name)
+
+
+def _as_trained(config: TrainConfig) -> TrainConfig:
+    """The config with [model.lora] as the adapter has it that training began with, if it did."""
+    made = {"lora": adapter(config.run_dir / "start")}
+    return config.model_copy(update={"model": config.model.model_copy(update=made)})

@@ -23,6 +23,7 @@ from agentgym_trainers.learner.lora import add_adapters, train_adapters
 from agentgym_trainers.learner.rows import demonstration_rows
 from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
 from agentgym_trainers.run import warm_start
+from agentgym_trainers.run.adapter_folder import adapter, in_words, require_agreement
 from agentgym_trainers.run.whole import save_model, whole_folder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -42,7 +43,7 @@ async def start(
     """Model and tokenizer, on the run's device."""
     with display.stage("playing demonstrations", config.warm_start.demonstrations) as stage:
         episodes = await warm_start.demonstrations(config, tasks, lambda _: stage.advance())
-    settings = config.model
+    settings, made = config.model, None
     if settings.path == "tiny":
         texts = await warm_start.sample_texts(config, tasks, tools, episodes)
         tokenizer = tiny_tokenizer(texts, settings.vocabulary)
@@ -55,8 +56,12 @@ async def start(
         )
         model = put(model, settings.device)
     else:
-        model, tokenizer = load(named_folder(settings.path), settings)
-    if settings.lora:
+        folder = named_folder(settings.path)
+        model, tokenizer = load(folder, settings)
+        if made := adapter(folder):
+            require_agreement(folder, settings.lora, model)
+            display.say(f"training goes on with the adapter in {folder}: {in_words(made)}")
+    if settings.lora and made is None:
         if settings.path == "tiny":  # an adapter's folder names the base model's, so it needs one
             base = (config.run_dir / "base").absolute()
             with whole_folder(base) as partial:
