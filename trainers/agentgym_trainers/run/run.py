@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +12,7 @@ from typing import Any
 from safetensors.torch import load_file
 
 from agentgym.credit import ActorCritic
-from agentgym.env.registry import make
-from agentgym.env.text_env import Task, TextEnv
-from agentgym.errors import BadInput, UnknownName
-from agentgym.evaluation.selection import chosen
-from agentgym.tools.tool import Tool
+from agentgym.env.text_env import Task
 from agentgym.trajectory import read_jsonl
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.display import Display
@@ -30,6 +26,7 @@ from agentgym_trainers.run.metrics import Metrics
 from agentgym_trainers.run.run_folder import record, require_same
 from agentgym_trainers.run.start import load, start
 from agentgym_trainers.run.stopping import Stop
+from agentgym_trainers.run.tasks import require_forks, tasks_and_tools
 from agentgym_trainers.run.whole import save_model, whole_folder
 from agentgym_trainers.sampling.experience import TaskOrder
 from agentgym_trainers.sampling.sampler import Sampler, sampler
@@ -75,7 +72,9 @@ class Run:
 @asynccontextmanager
 async def opened(config: TrainConfig, display: Display, stop: Stop) -> AsyncIterator[Run]:
     """A run that goes on from its newest whole checkpoint, or begins."""
-    tasks, tools = _tasks(config)
+    tasks, tools = tasks_and_tools(config)
+    if config.rollouts.branches:
+        require_forks(config, tasks[config.env.train_split][0])
     folder = config.run_dir
     require_same(config)
     newest = checkpoint.newest(folder / "checkpoints")
@@ -122,42 +121,6 @@ async def opened(config: TrainConfig, display: Display, stop: Stop) -> AsyncIter
             yield run
     finally:
         metrics.close()
-
-
-def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
-    """The tasks of the splits that the run needs, and the tools that the model is offered."""
-    env = make(config.env.id, **config.env.kwargs)
-    tasks = {}
-    for split in (config.env.train_split, config.env.test_split):
-        if split not in env.splits:
-            raise UnknownName(f"split of {config.env.id}", split, env.splits)
-        tasks[split] = list(env.tasks(split))
-        if not tasks[split]:
-            raise BadInput(f"{config.env.id} has no tasks in its split {split!r}")
-    if config.env.tasks:
-        tasks[config.env.train_split] = chosen(tasks[config.env.train_split], config.env.tasks)
-    try:
-        if config.rollouts.branches:
-            _require_forks(env, tasks[config.env.train_split][0], config)
-    finally:
-        env.close()
-    if clash := {t.name for t in env.tools} & {t.name for t in config.context.tools}:
-        raise BadInput(
-            f"{config.env.id} and context {config.context.name!r} both have a tool named "
-            f"{min(clash)!r}, which would never reach the environment"
-        )
-    return tasks, [*env.tools, *config.context.tools]
-
-
-def _require_forks(env: TextEnv, task: Task, config: TrainConfig) -> None:
-    try:
-        env.reset(seed=0, options={"task": task})
-        env.fork().close()
-    except Exception as error:
-        raise BadInput(
-            f"rollouts {config.rollouts.name!r} branch, and {config.env.id} cannot be forked: "
-            f"{type(error).__name__}: {error}. rollouts.name = 'independent' needs no forks"
-        ) from error
 
 
 def _successes(config: TrainConfig, steps: int) -> Successes | None:
