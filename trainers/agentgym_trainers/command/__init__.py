@@ -64,6 +64,8 @@ def train(
     Any key of the config can be set behind it: --steps=200 --credit.gamma=0.9
 
     What a key or a table is: agentgym train --help credit
+
+    SIGTERM and SIGHUP save a checkpoint after the training step; the same command goes on from it.
     """
     from agentgym_trainers.config import load
     from agentgym_trainers.run.ready import require_ready
