@@ -33,7 +33,8 @@ from .policy.scripted import (
     expert_policy as expert_policy,
     random_policy as random_policy,
 )
-from .rendering.renderer import ChatTemplate as ChatTemplate, Renderer as Renderer
+from .rendering.protocol import Renderer as Renderer
+from .rendering.renderer import ChatTemplate as ChatTemplate
 from .rollouts.collection import collect as collect
 from .rollouts.episode import rollout as rollout
 from .rollouts.limits import Limits as Limits

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from agentgym.numbers import number
 from agentgym.parts import Part
 from agentgym.trajectory import Step, Trajectory
 
@@ -72,22 +73,22 @@ class Steps:
             greedy: group -> return of its greedy episode.
         """
         pairs = [(t, step) for t in trajectories for step in t.steps]
-        parts = {name for _, step in pairs for name in _parts(step)}
+        parts = [_parts(step) for _, step in pairs]
         tokens = np.array([len(step.ids) for _, step in pairs], dtype=np.int64)
         entropies = [step.entropies or [0.0] * len(step.ids) for _, step in pairs]
         return cls(
             group=[t.group for t, _ in pairs],
             trajectory=[t.id for t, _ in pairs],
             anchor=[step.anchor for _, step in pairs],
-            reward=np.array([step.reward for _, step in pairs], dtype=np.float64),
+            reward=np.array([number(step.reward, "reward") for _, step in pairs]),
             valid=np.array([step.valid for _, step in pairs], dtype=np.bool_),
             role=[str(step.info.get("role", "")) for _, step in pairs],
             success=np.array([t.success for t, _ in pairs], dtype=np.bool_),
             stop=[t.stop_reason for t, _ in pairs],
             calls=np.array([n for t in trajectories for n in _calls(t)], dtype=np.int64),
             parts={
-                name: np.array([_parts(step).get(name, 0.0) for _, step in pairs], dtype=np.float64)
-                for name in sorted(parts)
+                name: np.array([told.get(name, 0.0) for told in parts])
+                for name in sorted(set().union(*parts))
             },
             tokens=tokens,
             entropy=np.array([h for step in entropies for h in step], dtype=np.float64),
@@ -97,8 +98,14 @@ class Steps:
 
 
 def _parts(step: Step) -> dict[str, float]:
+    """A part that does not apply is None or NaN in the environment, and text in a record."""
     found = step.info.get("parts", {})
-    return cast(dict[str, float], found) if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: np.nan if value in (None, "NaN") else number(value, f"part {name!r} of the reward")
+        for name, value in found.items()
+    }
 
 
 def _calls(trajectory: Trajectory) -> list[int]:

@@ -5,6 +5,7 @@ AgentGymError
 ├── BadInput           a value, file or folder that cannot be used as it is
 ├── EpisodeOver        step() after the end of an episode, or before reset()
 ├── TooManyFailures    more episodes failed than the run allows
+├── Disagreement       sampled tokens have other logprobs when they are computed again
 ├── ServerError        a server cannot be reached, does not respond, or refuses
 └── MissingExtra       an optional part is not installed
 
@@ -54,6 +55,11 @@ class EpisodeOver(AgentGymError, RuntimeError):
 
 class TooManyFailures(AgentGymError, RuntimeError):
     """A larger share of the episodes failed than the run allows."""
+
+
+class Disagreement(AgentGymError, RuntimeError):
+    """Sampled tokens have other logprobs when they are computed again: no episode can be trusted,
+    so it ends the run or evaluation and not one episode."""
 
 
 class ServerError(AgentGymError, RuntimeError):

@@ -7,12 +7,21 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FiniteFloat,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
+from agentgym.numbers import number
 from agentgym.rendering.drift import Drift
 
 
@@ -61,7 +70,8 @@ class Step(BaseModel):
 
     observation: str
     action: str
-    reward: FiniteFloat = 0.0
+    reward: Annotated[FiniteFloat, BeforeValidator(number)] = 0.0
+    """Of any type of number; the record has a float (:func:`agentgym.numbers.number`)."""
     valid: bool = True
     """False if the text is not a valid action."""
     anchor: str

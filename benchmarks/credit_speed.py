@@ -17,8 +17,11 @@ from agentgym_trainers.credit.flow_grpo import FlowGRPO
 from agentgym_trainers.credit.gae import GAE, TurnGAE
 from agentgym_trainers.credit.gdpo import GDPO
 from agentgym_trainers.credit.gigpo import GiGPO
+from agentgym_trainers.credit.gpg import GPG
 from agentgym_trainers.credit.grpo import GRPO
 from agentgym_trainers.credit.hgpo import HGPO
+from agentgym_trainers.credit.opo import OPO
+from agentgym_trainers.credit.pass_at_k import PassAtK
 from agentgym_trainers.credit.reinforce_pp import ReinforcePP, ReinforcePPBaseline
 from agentgym_trainers.credit.remax import ReMax
 from agentgym_trainers.credit.rloo import RLOO
@@ -39,6 +42,9 @@ RULES: list[Credit] = [
     ReinforcePP(),
     ReinforcePPBaseline(),
     ReMax(),
+    OPO(),
+    GPG(),
+    PassAtK(),
     GDPO(),
     DrMAS(),
     FlowGRPO(),

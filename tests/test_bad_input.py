@@ -8,7 +8,7 @@ import pytest
 
 import agentgym
 from agentgym import BadInput, TooManyFailures, UnknownName
-from agentgym.policy.local import load_folder
+from agentgym.policy.loading import load_folder
 from agentgym_trainers.config import load
 from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
 from agentgym_trainers.run.loop import train

@@ -1,8 +1,10 @@
-"""RLOO, REINFORCE++, ReMax, GDPO, Dr. MAS and Flow-GRPO: numbers by hand and what must hold."""
+"""Baselines without a critic (RLOO, REINFORCE++, OPO, ...): numbers by hand and what must hold."""
 
 import doctest
 import importlib
 import pkgutil
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -14,8 +16,11 @@ from agentgym.errors import BadInput
 from agentgym_trainers.credit.dr_mas import DrMAS, dr_mas
 from agentgym_trainers.credit.flow_grpo import FlowGRPO, flow_grpo
 from agentgym_trainers.credit.gdpo import GDPO, gdpo
+from agentgym_trainers.credit.gpg import GPG, gpg
 from agentgym_trainers.credit.groups import whiten
 from agentgym_trainers.credit.grpo import grpo
+from agentgym_trainers.credit.opo import OPO, opo
+from agentgym_trainers.credit.pass_at_k import PassAtK, pass_at_k
 from agentgym_trainers.credit.reinforce_pp import (
     ReinforcePP,
     ReinforcePPBaseline,
@@ -42,11 +47,15 @@ def with_short_steps_and_baseline(group, trajectory, reward):
     return reinforce_pp_baseline(group, trajectory, reward, [1] * len(group))
 
 
+def with_equal_lengths(group, trajectory, reward):
+    return opo(group, trajectory, reward, [1] * len(group))
+
+
 def over_nothing(group, trajectory, reward):
     return remax(group, trajectory, reward, [0.0] * len(group))
 
 
-GROUPED = [rloo, flow_grpo, of_roles, of_one_part]
+GROUPED = [rloo, flow_grpo, gpg, with_equal_lengths, of_roles, of_one_part]
 ALL = [*GROUPED, with_short_steps, with_short_steps_and_baseline, over_nothing]
 each_grouped = pytest.mark.parametrize("credit", GROUPED)
 each = pytest.mark.parametrize("credit", ALL)
@@ -330,6 +339,94 @@ def test_the_verdict_reaches_every_turn():
     assert turns == pytest.approx([0.25 / 0.500001] * 3 + [-0.75 / 0.500001])
 
 
+# OPO
+
+
+def test_opo_weighs_a_return_with_the_tokens_of_its_episode():
+    """a earns 2 with 2 tokens, b 0 with 2, c 4 with 4: the baseline is (4 + 0 + 16) / 8."""
+    found = opo("gggg", "aabc", [1.0, 1.0, 0.0, 4.0], [1, 1, 2, 4])
+    assert found.tolist() == [-0.5, -0.5, -2.5, 1.5]
+
+
+@given(episodes, st.integers(1, 9))
+@settings(max_examples=30, deadline=None)
+def test_with_equal_lengths_opo_subtracts_the_mean(played, length):
+    (group, trajectory, _, reward, _), _ = columns(list(enumerate(played)))
+    steps = np.bincount(trajectory)[trajectory]
+    tokens = length * 60 // steps  # an episode has at most five steps, and 60 divides by them all
+    expected = grpo(group, trajectory, reward, normalise="mean")
+    alone = [sum(g == name for g, _ in played) == 1 for name in group]
+    found = opo(group, trajectory, reward, tokens)
+    assert found == pytest.approx(np.where(alone, 0.0, expected), abs=1e-9)
+
+
+def test_an_episode_without_tokens_has_no_say_and_a_group_without_any_is_refused():
+    assert opo("ggg", "abc", [1.0, 0.0, 5.0], [1, 1, 0]).tolist() == [0.5, -0.5, 4.5]
+    with pytest.raises(BadInput, match="group 'h' sampled no tokens"):
+        opo("gh", "ab", [1.0, 0.0], [1, 0])
+
+
+# GPG
+
+
+def test_gpg_scales_with_the_share_of_trajectories_that_have_a_gradient():
+    """Of six trajectories two are in a group where all earned 1: alpha is 6 / 4."""
+    found = gpg("gghhii", "ababab", [1.0, 0.0, 1.0, 1.0, 2.0, 0.0])
+    assert found.tolist() == [0.75, -0.75, 0.0, 0.0, 1.5, -1.5]
+
+
+def test_gpg_counts_trajectories_and_not_steps():
+    found = gpg("gggggh", "aaaabc", [0.0, 0.0, 0.0, 1.0, 0.0, 7.0])
+    assert found == pytest.approx([0.75] * 4 + [-0.75, 0.0])  # 3 / 2; c is alone
+
+
+def test_gpg_is_dr_grpo_where_every_group_has_a_gradient_and_0_where_none_has():
+    data = ("gghh", "abab", [1.0, 0.0, 5.0, 2.0])
+    assert gpg(*data).tolist() == grpo(*data, normalise="mean").tolist()
+    assert gpg("gghh", "abab", [1.0, 1.0, 5.0, 5.0]).tolist() == [0.0] * 4
+
+
+# Pass@k
+
+
+def test_pass_at_k_by_hand():
+    """Of 4 attempts 2 failed: of 6 pairs one fails, and of the 3 pairs with a failure one."""
+    found = pass_at_k("gggg", "abcd", [True, False, True, False], k=2)
+    std = np.sqrt(5) / 6
+    assert found == pytest.approx(np.array([1 / 6, -1 / 6, 1 / 6, -1 / 6]) / std)
+    alone = pass_at_k("gggg", "abcd", [True, False, False, False], k=2)
+    assert alone == pytest.approx([1, -1 / 3, -1 / 3, -1 / 3])
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=8), st.integers(1, 9))
+@settings(max_examples=100, deadline=None)
+def test_pass_at_k_is_the_mean_over_all_draws_of_k(won, k):
+    """Each draw earns 1 if it holds a success; an attempt gets the mean over the draws it is in."""
+    n = len(won)
+    found = pass_at_k("g" * n, range(n), won, k=k)
+    draws = [(draw, float(any(won[i] for i in draw))) for draw in combinations(range(n), k)]
+    earned = np.array([x for _, x in draws])
+    if not draws or not earned.std():
+        assert found.tolist() == [0.0] * n
+        return
+    own = [np.mean([x for draw, x in draws if i in draw]) for i in range(n)]
+    assert found == pytest.approx((own - earned.mean()) / earned.std())
+    assert found.sum() == pytest.approx(0, abs=1e-9)
+
+
+def test_pass_at_1_is_grpo_with_the_population_deviation():
+    won = np.array([True, False, False, False, True])
+    found = pass_at_k("g" * 5, range(5), won, k=1)
+    assert found == pytest.approx((won - won.mean()) / won.std())
+
+
+def test_pass_at_k_counts_trajectories_and_keeps_groups_apart():
+    found = pass_at_k("ggghhhh", "aabcdef", [True] * 2 + [False] * 3 + [True] + [False], k=1)
+    assert found == pytest.approx([1, 1, -1, *np.array([-1, -1, 3, -1]) / np.sqrt(3)])
+    with pytest.raises(BadInput, match="k is 0"):
+        pass_at_k("g", "a", [True], k=0)
+
+
 # The parts
 
 
@@ -358,10 +455,20 @@ def test_the_parts_pass_on_their_columns_and_settings():
         "invalid_penalty": 0.5,
         "raw_singletons": True,
     }
+    success = np.repeat(rng.random(8) < 0.5, 3)
+    steps = replace(steps, success=success)
+    by_step = {"statistics": "steps", "invalid_penalty": 0.5}
     pairs = [
         (RLOO(), rloo(*data)),
+        (RLOO(**by_step), rloo(*data, valid, **by_step)),
+        (OPO(), opo(*data, tokens)),
+        (GPG(), gpg(*data)),
+        (PassAtK(k=2), pass_at_k(*first, success, k=2)),
+        (PassAtK(k=1), pass_at_k(*first, success, k=1)),
         (ReinforcePP(gamma=0.9), reinforce_pp(*data, tokens, gamma=0.9)),
+        (ReinforcePP(**by_step), reinforce_pp(*data, tokens, valid, **by_step)),
         (ReinforcePPBaseline(), reinforce_pp_baseline(*data, tokens)),
+        (ReinforcePPBaseline(**by_step), reinforce_pp_baseline(*data, tokens, valid, **by_step)),
         (ReMax(), remax(*data, greedy)),
         (ReMax(to_go=True), remax(*data, greedy, to_go=True)),
         (GDPO(), gdpo(*first, parts)),

@@ -12,6 +12,7 @@ import pytest
 import agentgym
 import agentgym.parts
 from agentgym.cli import main
+from agentgym.errors import BadInput
 from agentgym.policy.spec import model_folder, policy_of
 from agentgym.trajectory import Failure, read_jsonl, write_jsonl
 
@@ -198,6 +199,42 @@ def test_eval_of_a_model_and_of_a_run(command, model, tokenizer, tmp_path):
     assert code == 0
     assert "+0.00 [+0.00, +0.00], p = 1.000" in out
     assert "8 an episode" in out  # sampled tokens: two steps of four
+
+
+def test_eval_of_a_run_writes_prompts_as_the_run_did(model, tokenizer, tmp_path):
+    tokenizer.chat_template = (
+        "{{ strftime_now('%Y') }}{{ mood }}{% if messages[0].role == 'system' %}"
+        "{{ raise_exception('no system') }}{% endif %}" + tokenizer.chat_template
+    )
+    target = tmp_path / "checkpoints" / "step-000001" / "model"
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+    talk = [{"role": "system", "content": "Go."}, {"role": "user", "content": "hall"}]
+
+    async def prompt():
+        async with policy_of(str(tmp_path)).open() as policy:
+            assert policy.renderer.on_rewrite == on_rewrite
+            return tokenizer.decode(policy.renderer.render(talk).ids)
+
+    config, on_rewrite = tmp_path / "config.toml", "fork"
+    merged = "<|user|>Go.\n\nhall<|end|><|assistant|>"
+    for written in ("", "[policy]\n", "[policy.template]\n"):  # of older runs too
+        config.write_text(written)
+        assert agentgym.run(prompt) == f"2026{merged}"
+    on_rewrite = "keep"
+    config.write_text(
+        '[policy.template]\non_rewrite = "keep"\ndate = "2024-05-01"\nsystem = "merge"\n'
+        '[policy.template.chat_template_kwargs]\nmood = "glad"\n'
+    )
+    assert agentgym.run(prompt) == f"2024glad{merged}"
+    config.write_text('[policy.template]\nsystem = "turn"\n')
+    with pytest.raises(BadInput, match="role system"):
+        agentgym.run(prompt)
+    config.write_text('[policy.template]\nmoods = "glad"\n')
+    with pytest.raises(
+        BadInput, match=r"policy\.template\] of .*config.toml:\n  unknown key 'moods'"
+    ):
+        policy_of(str(tmp_path))
 
 
 def test_replay(episodes, command, tmp_path):

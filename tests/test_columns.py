@@ -11,8 +11,11 @@ from agentgym_trainers.credit.flow_grpo import flow_grpo
 from agentgym_trainers.credit.gae import gae, gae_returns, turn_gae, turn_gae_returns
 from agentgym_trainers.credit.gdpo import gdpo
 from agentgym_trainers.credit.gigpo import discounted_returns, gigpo, similar_anchors
+from agentgym_trainers.credit.gpg import gpg
 from agentgym_trainers.credit.grpo import grpo
 from agentgym_trainers.credit.hgpo import hgpo
+from agentgym_trainers.credit.opo import opo
+from agentgym_trainers.credit.pass_at_k import pass_at_k
 from agentgym_trainers.credit.reinforce_pp import reinforce_pp, reinforce_pp_baseline
 from agentgym_trainers.credit.remax import remax
 from agentgym_trainers.credit.rloo import rloo
@@ -42,11 +45,14 @@ TAKES = {
     gigpo: (*EPISODES, "anchor", "reward", "valid"),
     hgpo: (*EPISODES, "anchor", "reward", "valid"),
     dr_mas: (*EPISODES, "role", "reward", "valid"),
-    rloo: (*EPISODES, "reward"),
+    rloo: (*EPISODES, "reward", "valid"),
+    opo: (*EPISODES, "reward", "tokens"),
+    gpg: (*EPISODES, "reward"),
+    pass_at_k: (*EPISODES, "success"),
     flow_grpo: (*EPISODES, "reward"),
     remax: (*EPISODES, "reward", "greedy"),
-    reinforce_pp: (*EPISODES, "reward", "tokens"),
-    reinforce_pp_baseline: (*EPISODES, "reward", "tokens"),
+    reinforce_pp: (*EPISODES, "reward", "tokens", "valid"),
+    reinforce_pp_baseline: (*EPISODES, "reward", "tokens", "valid"),
     aepo: (*EPISODES, "reward", "tokens", "entropy"),
     gae: (*EPISODES, "reward", "tokens", "values"),
     turn_gae: (*EPISODES, "reward", "tokens", "values"),
@@ -140,7 +146,7 @@ def test_a_name_that_the_published_code_has_is_refused_with_ours(function):
         function(*columns, normalise="mean_std_norm")
 
 
-@pytest.mark.parametrize("function", [grpo, gigpo, dr_mas, flow_grpo, aepo])
+@pytest.mark.parametrize("function", [grpo, gigpo, dr_mas, flow_grpo, aepo, rloo])
 def test_statistics_that_do_not_exist_are_refused(function):
     columns = [COLUMNS[name] for name in TAKES[function]]
     with pytest.raises(UnknownName, match="did you mean 'trajectories'"):

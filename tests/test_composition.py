@@ -84,6 +84,11 @@ COMPOSITIONS = {
     "REINFORCE++-baseline, replay": "credit.name=reinforce_pp_baseline replay={}",
     "Dr. MAS, context limit": 'credit.name=dr_mas shaping=[{name="context_limit"}] '
     "rollouts.limits.max_context=300",
+    "OPO, SAPO": "credit.name=opo objective.name=sapo",
+    "GPG, plain policy gradient": "credit.name=gpg objective.name=cispo objective.clip_low=0 "
+    "objective.clip_high=0",
+    "pass@k, GMPO, normalised weights": "credit.name=pass_at_k credit.k=2 objective.name=gmpo "
+    "correction.old=recomputed correction.weights=truncated correction.normalise=true",
     "Flow-GRPO": "credit.name=flow_grpo context.name=window context.turns=0",
 }
 
@@ -158,7 +163,7 @@ def test_branching_shares_tokens_and_counts_them_once(start: Path, tmp_path: Pat
         (["--rollouts.name=arpo"], "initial = 8 of group_size = 4 leaves nothing to branch"),
         (
             ["--credit.name=gdpo", "--shaping=[{name='overlong'}]"],
-            "reads the parts of the reward, which shaping 'overlong' does not change",
+            "does not read the reward, which is what shaping 'overlong' changes",
         ),
         (
             ["--rollouts.name=aepo", "--objective.llds={gate='response'}"],
@@ -175,6 +180,9 @@ def test_branching_shares_tokens_and_counts_them_once(start: Path, tmp_path: Pat
         (["--shaping=[{name='otc'}]"], "no shaping 'otc'; did you mean 'otc_"),
         (["--shaping=[{}]"], r"\[\[shaping\]\] needs a name; known: context_limit"),
         (["--credit.name=hgpo", "--credit.histroy=2"], "did you mean 'history'"),
+        ([*BRANCHES, "--objective.name=gmpo"], "objective 'gmpo' uses one per row"),
+        (["--credit.name=pass_at_k"], "a group would be one draw, and every advantage 0"),
+        (["--correction.normalise=true"], "normalise divides weights by their mean"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(

@@ -61,6 +61,98 @@ def test_weights_far_out_are_finite_and_never_rejected_by_truncation(level, far)
     assert found == pytest.approx([math.exp(20), math.exp(-20)])
 
 
+TYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+of_any_type = pytest.mark.parametrize("dtype", TYPES, ids=str)
+
+
+@of_any_type
+@pytest.mark.parametrize("level", ["token", "sequence"])
+@pytest.mark.parametrize(("low", "high"), [(0.5, 2.0), (1 / 3, 1.5), (0.2, 5.0), (0.7, 1.1)])
+def test_a_ratio_that_is_exactly_at_a_bound_of_masking_is_kept(dtype, level, low, high):
+    """exp(log(5)) is 4.999999999999999 in float64, and log(1.5) in float32 is too large."""
+    log_ratios = torch.tensor([low, high, 0.9 * low, 1.1 * high]).double().log().to(dtype)
+    options = {"weights": "masked", "level": level, "low": low, "high": high}
+    found = weights(log_ratios, torch.arange(4), **options)
+    assert found[:2] == pytest.approx([low, high], rel=0.05)
+    assert found[2:] == [0, 0]
+    assert low <= found[0] and found[1] <= high
+
+
+@of_any_type
+@pytest.mark.parametrize("ratios", [[2.0, 0.5, 2.0], [1.5, 1.5, 8 / 9], [0.1, 20.0]])
+def test_a_sequence_whose_product_is_exactly_at_the_bound_is_kept(dtype, ratios):
+    log_ratios = torch.tensor(ratios).double().log().to(dtype)
+    of = torch.zeros(len(ratios), dtype=torch.long)
+    found = weights(log_ratios, of, weights="masked", level="sequence", high=2.0)
+    assert found == pytest.approx([2.0] * len(ratios), rel=0.05)
+
+
+@of_any_type
+@pytest.mark.parametrize("over", ["token", "sum", "mean", "max"])
+@pytest.mark.parametrize("estimator", ["k1", "abs", "k2", "k3"])
+@pytest.mark.parametrize("ratio", [2.0, 0.5, 1.5, 5.0, 0.1])
+def test_a_divergence_that_is_exactly_at_a_bound_of_rejection_is_kept(
+    dtype, over, estimator, ratio
+):
+    d = math.log(ratio)
+    value = {"k1": -d, "abs": abs(d), "k2": 0.5 * d * d, "k3": math.expm1(d) - d}[estimator]
+    log_ratio, of = torch.tensor([d], dtype=torch.float64).to(dtype), torch.zeros(1)
+    bounds = [{"high": value}, {"low": value}] if estimator == "k1" else [{"high": value}]
+    named = {"estimator": estimator, "over": over}
+    for bound in bounds:
+        if over != "max" or "low" not in bound:
+            assert weights(log_ratio, of, reject=[named | bound]) == [1]
+    beyond = {"high": value - 0.1 * abs(value)}
+    assert weights(log_ratio, of, reject=[named | beyond]) == [0]
+
+
+@pytest.mark.parametrize("far", [math.inf, -math.inf])
+def test_what_is_infinitely_far_out_is_rejected(far):
+    far_out, of = torch.tensor([far, 0.0]), torch.tensor([0, 1])
+    options = {"weights": "masked", "low": 0.5}
+    assert weights(far_out, of, **options) == [0, 1]
+    assert weights(far_out, of, **options, level="sequence") == [0, 1]
+    for bound in (
+        {"estimator": "k2", "high": 1.0},
+        {"estimator": "abs", "over": "mean", "high": 9},
+    ):
+        assert weights(far_out, of, reject=[bound]) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        # 1.5, 2, .5, 1 have the mean 1.25; .75 and 2 of the two trajectories 1.375
+        ({"weights": "truncated"}, [1.2, 1.6, 0.4, 0.8]),
+        ({"weights": "truncated", "level": "sequence"}, [6 / 11, 16 / 11, 6 / 11, 16 / 11]),
+        # 1.5, 0, .5, 1 have the mean .75; .75 and 0 of the trajectories .375
+        ({"weights": "masked"}, [2, 0, 2 / 3, 4 / 3]),
+        ({"weights": "masked", "level": "sequence"}, [2, 0, 2, 0]),
+        # a rejection takes tokens away and makes the others no larger
+        (
+            {"weights": "truncated", "reject": [{"estimator": "abs", "high": 1.0}]},
+            [1.2, 0, 0.4, 0.8],
+        ),
+    ],
+)
+def test_weights_over_their_mean_worked_by_hand(settings, expected):
+    assert weights(**settings, normalise=True) == pytest.approx(expected)
+
+
+def test_a_trajectory_counts_once_in_the_mean_of_sequences_however_long_it_is():
+    """Trajectory 0 has three tokens and the weight 2, trajectory 1 one and the weight 1."""
+    log_ratios = torch.tensor([2.0, 1.0, 1.0, 1.0]).double().log()
+    options = {"weights": "truncated", "level": "sequence", "normalise": True}
+    found = weights(log_ratios, torch.tensor([0, 0, 0, 1]), **options)
+    assert found == pytest.approx([4 / 3] * 3 + [2 / 3])
+
+
+def test_where_every_weight_is_masked_nothing_is_divided():
+    log_ratios = torch.tensor([3.0, 3.0])
+    assert weights(log_ratios, torch.tensor([0, 1]), weights="masked", normalise=True) == [0, 0]
+    assert weights(log_ratios[:0], torch.tensor([]), weights="masked", normalise=True) == []
+
+
 @pytest.mark.parametrize(
     ("bound", "kept"),
     [
@@ -144,6 +236,7 @@ def test_effect_worked_by_hand():
         ({"reject": [{"estimator": "k1", "over": "max", "low": 0.1}]}, "only k1"),
         ({"reject": [{"estimator": "k1", "low": 0.1, "high": 0.0}]}, "is not below"),
         ({"cap": 2.0}, "Extra inputs"),
+        ({"old": "recomputed", "normalise": True}, "weights = 'none' has none"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_with_the_reason(wrong, reason):

@@ -1,4 +1,4 @@
-"""GSPO, CISPO and CE-GPPO: each against its paper's formula, and what all objectives must do."""
+"""Every objective against its paper's formula, and what all of them must do."""
 
 import math
 
@@ -10,10 +10,21 @@ from pydantic import ValidationError
 from agentgym_trainers.objectives.aepo_clip import AEPOClip
 from agentgym_trainers.objectives.ce_gppo import CEGPPO, ce_gppo
 from agentgym_trainers.objectives.cispo import CISPO, cispo
+from agentgym_trainers.objectives.gmpo import GMPO, gmpo
 from agentgym_trainers.objectives.gspo import GSPO, gspo
 from agentgym_trainers.objectives.ppo_clip import PPOClip, ppo_clip
+from agentgym_trainers.objectives.sapo import SAPO, sapo
 
-PARTS = [GSPO(), CISPO(), CEGPPO(), AEPOClip(), PPOClip()]
+FUNCTIONS = {
+    GSPO: gspo,
+    CISPO: cispo,
+    CEGPPO: ce_gppo,
+    AEPOClip: ce_gppo,
+    PPOClip: ppo_clip,
+    SAPO: sapo,
+    GMPO: gmpo,
+}
+PARTS = [part() for part in FUNCTIONS]
 SIGNS = torch.tensor([[1.0, 1.0, -1.0, -1.0]], dtype=torch.float64)
 RATIOS = torch.tensor([[1.4, 0.6, 1.8, 0.1]], dtype=torch.float64)
 ALL = torch.ones(1, 4)
@@ -119,6 +130,46 @@ def test_a_very_large_ratio_stays_finite(part, advantage, distance, dtype):
         assert advantage or not bounded.any()
 
 
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+@pytest.mark.parametrize("advantage", [1.0, -1.0])
+@pytest.mark.parametrize("distance", [19.9, 20.1, 25.0, 1e4, -19.9, -20.1, -25.0, -1e4])
+@pytest.mark.parametrize("clip", [None, 0.0, 1.0])
+def test_there_is_no_gradient_beyond_the_clamp_but_what_a_bound_gives(
+    part, advantage, distance, clip
+):
+    """CISPO's bounded weight, and beta times a bound in CE-GPPO, do not depend on the ratio."""
+    fields = type(part).model_fields
+    options = {"dual_clip": None} | ({} if clip is None else {"clip_low": clip, "clip_high": clip})
+    part = type(part)(**{name: value for name, value in options.items() if name in fields})
+    old = torch.full((2, 3), -1.0, dtype=torch.float64)
+    new = old + distance
+    advantages, mask = torch.full_like(old, advantage), torch.tensor([[1, 1, 1], [1, 0, 0]])
+    losses, gradient, _ = evaluate(part.surrogate, new, old, advantages, mask)
+    assert losses.isfinite().all()
+    if abs(distance) < 20:
+        assert gradient.isfinite().all()
+    elif isinstance(part, CISPO):
+        weight = min(
+            max(math.exp(math.copysign(20, distance)), 1 - part.clip_low), 1 + part.clip_high
+        )
+        assert gradient[mask == 1].tolist() == pytest.approx([-advantage * weight] * 4)
+    elif isinstance(part, CEGPPO) and advantage * distance > 0:
+        low, high = part.beta1 * (1 - part.clip_low), part.beta2 * (1 + part.clip_high)
+        kept = high if advantage > 0 else low
+        assert gradient[mask == 1].tolist() == pytest.approx([-advantage * kept] * 4)
+    else:
+        assert not gradient.any()
+
+
+def test_one_token_far_out_ends_the_gradient_of_its_gspo_row_alone():
+    """The mean of 90 and -1 is 44.5, beyond 20; that of 30 and -1 is 14.5."""
+    old = torch.full((2, 2), -1.0, dtype=torch.float64)
+    new = old + torch.tensor([[90.0, -1.0], [30.0, -1.0]], dtype=torch.float64)
+    _, gradient, _ = evaluate(gspo, new, old, -torch.ones_like(old), torch.ones(2, 2))
+    assert not gradient[0].any()
+    assert gradient[1].tolist() == pytest.approx([math.exp(14.5)] * 2)
+
+
 @pytest.mark.parametrize("part", [GSPO(), CEGPPO(), PPOClip()], ids=lambda part: part.name)
 def test_a_very_improbable_token_loses_no_precision(part):
     """In float32 the next number to 12345.678 is a thousandth away; the ratio is exactly 1."""
@@ -166,8 +217,9 @@ def test_praise_never_makes_a_token_rarer_nor_blame_likelier(part, ratio):
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_a_part_passes_its_settings_on(part):
     changed = {"clip_low": 0.05, "clip_high": 0.1, "beta1": 0.3, "beta2": 0.4, "dual_clip": 1.2}
+    changed |= {"tau_positive": 2.0, "tau_negative": 3.0}
     changed = {name: value for name, value in changed.items() if name in type(part).model_fields}
-    function = {GSPO: gspo, CISPO: cispo, PPOClip: ppo_clip}.get(type(part), ce_gppo)
+    function = FUNCTIONS[type(part)]
     ratios = torch.linspace(0.05, 6.0, 120, dtype=torch.float64).repeat(2)[:, None]
     old, mask = torch.full_like(ratios, -2.0), torch.ones_like(ratios)
     advantages = torch.where(torch.arange(240) < 120, 1.0, -1.0)[:, None]
@@ -191,6 +243,8 @@ def test_a_part_passes_its_settings_on(part):
         (CEGPPO, {"beta1": -0.5}),
         (CEGPPO, {"dual_clip": 1.0}),
         (AEPOClip, {"beta2": math.nan}),
+        (SAPO, {"tau_negative": 0.0}),
+        (GMPO, {"clip_high": -0.1}),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(part, wrong):
@@ -314,6 +368,112 @@ def test_the_gradient_of_cispo_is_its_formula(batch, low, high):
 def test_no_token_of_cispo_loses_its_gradient():
     for advantage, ratio in ((1.0, 100.0), (-1.0, 100.0), (-1.0, 1e-3)):
         assert one_token(cispo, advantage, ratio)[1] * advantage < 0
+
+
+def test_cispo_without_a_range_is_the_plain_policy_gradient():
+    """The loss of GPG: -A ln p, whatever the ratio."""
+    new, old, advantages, mask = made(torch.Generator().manual_seed(6))
+    losses, gradient, _ = evaluate(cispo, new, old, advantages, mask, clip_low=0.0, clip_high=0.0)
+    torch.testing.assert_close(losses, torch.where(mask, -advantages * new, 0.0))
+    assert torch.equal(gradient, torch.where(mask, -advantages, 0.0))
+
+
+# SAPO
+
+
+@pytest.mark.parametrize(
+    ("advantage", "ratio", "loss", "gradient"),
+    [
+        # sigmoid(1) = .731059 and its slope .196612; sigmoid(-.525) = .371684, slope .233535
+        (1.0, 2.0, -4 * 0.731059, -2 * 4 * 0.196612),
+        (-1.0, 0.5, 4 / 1.05 * 0.371684, 0.5 * 4 * 0.233535),
+        (1.0, 1.0, -2.0, -1.0),
+        (-1.0, 1.0, 2 / 1.05, 1.0),
+    ],
+)
+def test_sapo_by_hand(advantage, ratio, loss, gradient):
+    found = one_token(sapo, advantage, ratio)
+    assert found == (pytest.approx(loss, abs=1e-5), pytest.approx(gradient, abs=1e-5), False)
+
+
+@given(batches)
+@settings(max_examples=30, deadline=None)
+def test_the_gradient_of_sapo_is_that_of_the_ratio_times_its_gate(batch):
+    """4 s (1 - s) with s = sigmoid(tau (r - 1)) is the paper's gate sech^2 (tau (r - 1) / 2)."""
+    new, old, advantages, mask = batch
+    new = old + (new - old).clamp(-19, 19)
+    _, gradient, _ = evaluate(sapo, new, old, advantages, mask)
+    ratio, tau = (new - old).exp(), torch.where(advantages > 0, 1.0, 1.05)
+    gate = (tau * (ratio - 1) / 2).clamp(max=300).cosh() ** -2
+    torch.testing.assert_close(gradient, torch.where(mask, -advantages * gate * ratio, 0.0))
+
+
+def test_sapo_fades_where_ppo_clips():
+    """Beyond 1.2 PPO has no gradient for praise, and SAPO a little less than before."""
+    near = [one_token(sapo, 1.0, ratio)[1] / ratio for ratio in (1.0, 1.19, 1.21, 2.0, 6.0)]
+    assert near == sorted(near)
+    assert near[1] == pytest.approx(near[2], abs=0.01)
+    assert -0.1 < near[-1] < 0
+    assert SAPO().aggregation == "seq-mean-token-mean"
+
+
+# GMPO
+
+
+def test_gmpo_by_hand():
+    """Log-ratios .6, -.2, -.5 are praised as .4, -.2, -.5 and blamed as .6, -.2, -.4."""
+    old = torch.tensor([[-1.0, -2.0, -3.0, -4.0]], dtype=torch.float64)
+    new = old + torch.tensor([[0.6, -0.2, -0.5, 5.0]], dtype=torch.float64)
+    mask, s = torch.tensor([[1, 1, 1, 0]]), math.exp(-0.1)
+    losses, gradient, bounded = evaluate(gmpo, new, old, torch.ones_like(old), mask)
+    assert losses.tolist()[0] == pytest.approx([-s, -s, -s, 0.0])
+    assert gradient.tolist()[0] == pytest.approx([0.0, -s, -s, 0.0])
+    assert bounded.tolist() == [[True, False, False, False]]
+    losses, gradient, bounded = evaluate(gmpo, new, old, -torch.ones_like(old), mask)
+    assert losses.tolist()[0] == pytest.approx([1.0, 1.0, 1.0, 0.0])
+    assert gradient.tolist()[0] == pytest.approx([1.0, 1.0, 0.0, 0.0])
+    assert bounded.tolist() == [[False, False, True, False]]
+
+
+@given(batches, st.floats(0, 1), st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_with_equal_advantages_in_a_row_gmpo_is_its_sequence_form(batch, low, high):
+    """As the authors' code has it: -A exp(mean of sgn(A) min(sgn(A) d, sgn(A) clip(d)))."""
+    new, old, advantages, mask = batch
+    new = old + (new - old).clamp(-19, 19)
+    mask[:, 0] = True
+    advantages = advantages[:, :1].expand_as(new)
+    lengths, sign = mask.sum(-1), advantages[:, :1].sign()
+
+    leaf = new.clone().requires_grad_()
+    d = leaf - old
+    pessimistic = sign * torch.minimum(sign * d, sign * d.clamp(-low, high))
+    by_row = -advantages[:, 0] * ((pessimistic * mask).sum(-1) / lengths).exp()
+    (expected,) = torch.autograd.grad(by_row.sum(), leaf)
+
+    leaf = new.clone().requires_grad_()
+    losses, _ = gmpo(leaf, old, advantages, mask, clip_low=low, clip_high=high)
+    means = losses.sum(-1) / lengths
+    (found,) = torch.autograd.grad(means.sum(), leaf)
+    torch.testing.assert_close(means, by_row)
+    torch.testing.assert_close(found, expected)
+
+
+def test_each_sign_of_a_gmpo_row_has_the_ratio_that_is_clipped_for_it():
+    old = torch.zeros(1, 2, dtype=torch.float64)
+    new = torch.tensor([[1.0, -1.0]], dtype=torch.float64)
+    signs = torch.tensor([[1.0, -1.0]], dtype=torch.float64)
+    losses, gradient, bounded = evaluate(gmpo, new, old, signs, torch.ones(1, 2))
+    up, down = math.exp((0.4 - 1.0) / 2), math.exp((1.0 - 0.4) / 2)
+    assert losses.tolist()[0] == pytest.approx([-up, down])
+    assert not gradient.any()
+    assert bounded.all()
+
+
+def test_the_range_of_gmpo_is_the_papers():
+    part = GMPO()
+    assert (part.clip_low, part.clip_high, part.aggregation) == (0.4, 0.4, "seq-mean-token-mean")
+    assert GMPO.by_sequence
 
 
 # CE-GPPO, GPPO and AEPO's clip

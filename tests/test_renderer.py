@@ -180,17 +180,22 @@ def test_turns_are_tokenised_together_where_a_tokenizer_joins_them(tokenizer):
 
 
 def test_a_template_that_leaves_answers_out_is_followed_though_words_are_to_be_kept(tokenizer):
+    """This one tells only the first."""
     tokenizer.chat_template = (
-        "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}<|end|>{% endif %}"
+        "{% for m in messages %}{% if m.role == 'user' or loop.index == 2 %}"
+        "<|{{ m.role }}|>{{ m.content }}<|end|>{% endif %}"
         "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
     )
     renderer = ChatTemplate(tokenizer, on_rewrite="keep")
-    transcript = Transcript(renderer)
-    transcript.prompt([user("hall")])
-    transcript.sample(renderer.encode_action("go"), "go")
-    transcript.prompt([user("hall"), assistant("go"), user("next")])
-    assert (transcript.drift, transcript.segment) == ("forked", 1)
-    assert renderer.decode(transcript.ids) == "hallnext"
+    transcript, messages, drifts = Transcript(renderer), [user("hall")], []
+    for answer in ("go", "look"):
+        transcript.prompt(messages)
+        transcript.sample(renderer.encode_action(answer), answer)
+        messages = [*messages, assistant(answer), user("next")]
+        drifts.append(transcript.drift)
+    transcript.prompt(messages)
+    assert [*drifts, transcript.drift] == ["clean", "clean", "forked"]
+    assert renderer.decode(transcript.ids) == "hallgonextnext"
 
 
 def test_tools_are_offered_in_every_prompt(tokenizer):

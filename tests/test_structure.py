@@ -59,13 +59,22 @@ def test_imports_point_inwards(package, file):
 
 ROOMS = {
     "agentgym": (
-        *("errors", "paths", "config", "seeding", "parts", "runtime", "tools", "env", "testing"),
-        *("context", "rendering", "trajectory", "credit", "policy", "rollouts", "evaluation"),
+        *("errors", "paths", "numbers", "config", "seeding", "parts", "runtime", "tools", "env"),
+        *(
+            "testing",
+            "context",
+            "rendering",
+            "trajectory",
+            "credit",
+            "policy",
+            "rollouts",
+            "evaluation",
+        ),
         *("export", "mcp", "cli", "__main__"),
     ),
     "agentgym_trainers": (
         *("display", "credit", "objectives", "rollouts", "shaping", "composition", "config"),
-        *("learner", "weights", "sampling", "run", "command"),
+        *("learner", "weights", "sampling", "run", "model_check", "command"),
     ),
     "agentgym_tools": (
         *("passages", "calculator", "dense", "search", "notes", "sql", "fetch"),

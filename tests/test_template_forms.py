@@ -30,12 +30,34 @@ CLEAN, REALIGNED, FORKED = "clean", "realigned", "forked"
 REWRITTEN = {  # else every prompt is clean
     ("llama3", "spaced"): [REALIGNED] * 2,
     ("gemma", "spaced"): [REALIGNED] * 2,
+    ("gemma2", "spaced"): [REALIGNED] * 2,
+    ("llama2", "spaced"): [REALIGNED] * 2,
+    ("phi3", "spaced"): [REALIGNED] * 2,
     ("qwen3", "thinking"): [FORKED] * 3,
     ("qwen3", "tools"): [CLEAN, CLEAN, FORKED],
     ("qwen3", "squeezed"): [REALIGNED] * 2,
+    # The system prompt moves on to the last message.
+    ("mistral_v3", "plain"): [FORKED] * 3,
+    ("mistral_v3", "spaced"): [FORKED] * 2,
+    ("mistral_v3", "thinking"): [FORKED] * 3,
+}
+ENDED = {  # where the model ended its turn with another token than the template writes
+    ("glm4", "tools"): [REALIGNED, REALIGNED, CLEAN],
+    ("glm4", "squeezed"): [REALIGNED] * 2,
+    **{("gptoss", name): [REALIGNED] * len(turns) for name, turns in CONVERSATIONS.items()},
+}
+CUT_OFF = {  # behind a space which the template writes before its own end
+    ("llama2", "plain"): [REALIGNED] * 3,
+    ("llama2", "thinking"): [REALIGNED] * 3,
 }
 WITH_TOOLS = {"tools", "squeezed"}
-CASES = [(f, c) for f in FORMS for c in CONVERSATIONS if f != "gemma" or c not in WITH_TOOLS]
+CASES = [(f, c) for f in FORMS for c in CONVERSATIONS if FORMS[f].results or c not in WITH_TOOLS]
+
+
+def expected(form, conversation, cut_off=False):
+    """The drift of the prompts."""
+    drift = REWRITTEN | (CUT_OFF if cut_off else ENDED)
+    return drift.get((form, conversation), [CLEAN] * len(CONVERSATIONS[conversation]))
 
 
 def play(renderer, turns, opening=OPENING, end=None):
@@ -84,8 +106,10 @@ def test_a_template_is_followed_where_it_rewrites_the_past(tokenizer, form, conv
     turns = CONVERSATIONS[conversation]
     record, asked = play(renderer, turns, end=[] if cut_off else None)
     drift = check(renderer, record, asked)
-    assert drift == REWRITTEN.get((form, conversation), [CLEAN] * len(turns))
-    if conversation == "plain":  # in which the small tokenizer and a real one merge nothing
+    assert drift == expected(form, conversation, cut_off)
+    if (
+        drift == [CLEAN] * 3 and conversation == "plain"
+    ):  # in which the small tokenizer and a real one merge nothing
         assert all(ids == renderer.render(messages).ids for messages, ids in asked)
 
 
@@ -94,7 +118,7 @@ def test_or_the_models_own_words_are_kept(tokenizer, form, conversation):
     renderer = renderer_of(form, tokenizer, on_rewrite="keep")
     turns = CONVERSATIONS[conversation]
     record, asked = play(renderer, turns)
-    followed = REWRITTEN.get((form, conversation), [CLEAN] * len(turns))
+    followed = expected(form, conversation)
     kept = [REALIGNED if drift == FORKED else drift for drift in followed]
     assert check(renderer, record, asked) == kept
     text, place = renderer.tokenizer.decode(asked[-1][1]), 0
@@ -106,12 +130,14 @@ def test_or_the_models_own_words_are_kept(tokenizer, form, conversation):
 def test_or_it_is_an_error(tokenizer, form, conversation):
     renderer = renderer_of(form, tokenizer, on_rewrite="error")
     turns = CONVERSATIONS[conversation]
-    expected = REWRITTEN.get((form, conversation), [CLEAN] * len(turns))
-    if FORKED in expected:
-        with pytest.raises(BadInput, match=r"rewrites the past: after .* instead of .*well"):
+    drift = expected(form, conversation)
+    if FORKED in drift:
+        with pytest.raises(
+            BadInput, match=r"rewrites the past: after '.*' it writes '.*' instead of '"
+        ):
             play(renderer, turns)
     else:
-        assert check(renderer, *play(renderer, turns)) == expected
+        assert check(renderer, *play(renderer, turns)) == drift
 
 
 @pytest.mark.parametrize("form", [name for name, form in FORMS.items() if form.other_ends])
@@ -225,4 +251,4 @@ def test_whatever_is_said_the_record_is_what_was_asked(form, on_rewrite, turns, 
     ],
 )
 def test_an_answer_is_found_again_if_only_its_white_space_differs(written, answer, end, found):
-    assert follow(written, answer, end) == found
+    assert follow(written, answer, "", end) == found

@@ -11,7 +11,7 @@ from vllm_asking import differences, reference
 import agentgym
 from agentgym.config import read_toml
 from agentgym.errors import BadInput
-from agentgym.policy.local import load_folder
+from agentgym.policy.loading import load_folder
 from agentgym.policy.spec import Options, policy_of
 from agentgym.policy.vllm import EngineConfig
 from agentgym_trainers.config import load

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, cast
 
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 
+from agentgym import numbers
 from agentgym.env.text_env import StepResult, Task, TextEnv
-from agentgym.errors import EpisodeOver
+from agentgym.errors import BadInput, EpisodeOver
 
 MALFORMED = {
     "an empty action": "",
@@ -109,7 +110,10 @@ def _step(env: TextEnv, action: str, what: str) -> StepResult:
     _need(isinstance(answer, tuple) and len(answer) == 5, f"step returned {answer!r}; five values")
     observation, reward, terminated, truncated, info = answer
     _need(isinstance(observation, str), f"after {what} the observation is {observation!r}, no str")
-    finite = isinstance(reward, (int, float)) and math.isfinite(reward)
+    try:
+        finite = math.isfinite(numbers.number(reward))
+    except BadInput:
+        finite = False
     _need(finite, f"after {what} the reward is {reward!r}; it must be a finite number")
     for name, value in (("terminated", terminated), ("truncated", truncated)):
         _need(isinstance(value, bool), f"after {what} {name} is {value!r}; it must be a bool")

@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 from agentgym.env.text_env import StepResult, Task, TextEnv
 from agentgym.errors import BadInput, EpisodeOver, UnknownName
+from agentgym.numbers import number
 
 SEEDS = {"train": range(10_000), "test": range(10_000, 11_000)}
 
@@ -59,7 +60,7 @@ class GymnasiumText(TextEnv):
             return f"Not an action of {self.env.action_space}.", 0.0, False, False, {"valid": False}
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.over = terminated or truncated
-        return str(observation), float(reward), terminated, truncated, info
+        return str(observation), number(reward, "reward"), terminated, truncated, info
 
     def render(self) -> Any:
         """What the inner environment renders."""

@@ -20,6 +20,7 @@ from gymnasium import spaces
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from agentgym.errors import BadInput, UnknownName
+from agentgym.numbers import number
 from agentgym.tools.tool import Tool
 
 StepResult = tuple[str, float, bool, bool, dict[str, Any]]
@@ -154,7 +155,7 @@ class TextEnv(gymnasium.Env[str, str]):
         observation, reward, terminated, truncated, info = await anyio.to_thread.run_sync(
             self.step, action, abandon_on_cancel=True
         )
-        return observation, float(reward), terminated, truncated, info
+        return observation, number(reward, "reward"), terminated, truncated, info
 
 
 class InstantEnv(TextEnv):
@@ -179,4 +180,4 @@ class InstantEnv(TextEnv):
     async def astep(self, action: str) -> StepResult:
         """``step`` on the event loop."""
         observation, reward, terminated, truncated, info = self.step(action)
-        return observation, float(reward), terminated, truncated, info
+        return observation, number(reward, "reward"), terminated, truncated, info

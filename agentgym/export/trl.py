@@ -22,6 +22,7 @@ from typing import Any
 from agentgym.env.registry import make
 from agentgym.errors import MissingExtra
 from agentgym.export.instructions import instructions
+from agentgym.numbers import number
 
 OVER = "The episode is over. Do not act any more."
 HOW = "Act with the tool `act`, one action a call, until the episode is over."
@@ -54,7 +55,7 @@ class Episode:
         if self._over:
             return OVER
         observation, reward, terminated, truncated, _ = self._env.step(str(action))
-        self._total, self._steps = self._total + float(reward), self._steps + 1
+        self._total, self._steps = self._total + number(reward, "reward"), self._steps + 1
         self._over = terminated or truncated or self._steps >= self._limit
         return f"{observation}\n{OVER}".strip() if self._over else observation
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym.context.context import Message
 from agentgym.env.text_env import TextEnv
-from agentgym.rendering.renderer import Renderer
+from agentgym.rendering.protocol import Renderer
 from agentgym.tools.tool import Tool
 from agentgym.trajectory import Usage
 

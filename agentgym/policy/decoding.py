@@ -1,8 +1,10 @@
 """Batched sampling from a Hugging Face causal LM, with key/value caches kept between calls.
 
-Rows of a batch are left-padded, first their cached part and then their new part, so a row whose
-prompt extends what it sampled from last computes only the new tokens. Rows that say the same so far
-are one line of the batch: the members of a group share it until they draw different tokens.
+Rows of a batch are padded on the left alone: every row computes as many new tokens as the row that
+has most of them, or its whole prompt, and takes what stands before from its cache. So the tokens of
+a row lie side by side, and a sliding window, which counts places and not positions, sees as many of
+them as it should. Rows that say the same so far are one line of the batch: the members of a group
+share it until they draw different tokens.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
 from agentgym.policy import Sampling
+from agentgym.policy.architecture import cached_layers, fix_positions
+
+SMALLEST_ROOM = 16  # tokens
 
 
 class KeyValues(NamedTuple):
@@ -64,21 +69,21 @@ def sample(model: Any, rows: Sequence[Row], stop_ids: frozenset[int]) -> Iterato
     """
     rows = list(rows)
     device = model.device
+    fix_positions(model)
     lines = _lines(rows)
     first = [rows[same[0]] for same in lines]
-    cached = [row.cached for row in first]
-    tails = [row.prompt[n:] for row, n in zip(first, cached, strict=True)]
-    past, new = max(cached), max(map(len, tails))
-    room = past + new + max(row.sampling.max_tokens for row in rows)
-    cache = _join(model, first, cached, past, room)
+    new = max(len(row.prompt) - row.cached for row in first)
+    cached = [max(0, len(row.prompt) - new) for row in first]
+    past = max(cached)
+    cache = _join(model, first, cached, past)
     visible = torch.zeros(len(first), past + new, dtype=torch.long, device=device)
     tokens = torch.zeros(len(first), new, dtype=torch.long, device=device)
     positions = torch.zeros(len(first), new, dtype=torch.long, device=device)
-    for b, (n, tail) in enumerate(zip(cached, tails, strict=True)):
-        visible[b, past - n : past] = 1
-        visible[b, past + new - len(tail) :] = 1
+    for b, (row, n) in enumerate(zip(first, cached, strict=True)):
+        tail = row.prompt[n:]
+        visible[b, past + new - len(row.prompt) :] = 1
         tokens[b, new - len(tail) :] = torch.tensor(tail, device=device)
-        positions[b, new - len(tail) :] = torch.arange(n, n + len(tail), device=device)
+        positions[b, new - len(tail) :] = torch.arange(n, len(row.prompt), device=device)
     while True:
         logits = model(
             input_ids=tokens,
@@ -123,13 +128,20 @@ def _lines(rows: Sequence[Row]) -> list[list[int]]:
     return [sorted(same, key=lambda i: -rows[i].cached) for same in lines.values()]
 
 
+@torch.inference_mode()
+def recomputed(model: Any, row: Row) -> list[float]:
+    """ln p of what ``row`` sampled, from the model's plain forward pass: no cache, no padding."""
+    ids = torch.tensor([row.prompt + row.ids], device=model.device)
+    logits = model(input_ids=ids, use_cache=False).logits[0, len(row.prompt) - 1 : -1]
+    logprobs = _distribution([row.sampling] * len(row.ids), logits)
+    chosen: list[float] = logprobs.gather(-1, ids[0, len(row.prompt) :, None])[:, 0].tolist()
+    return chosen
+
+
 def _draw(rows: Sequence[Row], logits: Tensor) -> None:
     """Draw one token a row by inverting the cumulative distribution at the row's own uniform."""
     sampling = [row.sampling for row in rows]
-    temperature = torch.tensor([s.temperature or 1.0 for s in sampling], device=logits.device)
-    logprobs = torch.log_softmax(logits.float() / temperature[:, None], dim=-1)
-    if any(s.top_k or s.top_p < 1 for s in sampling):
-        logprobs = _filter(logprobs, sampling)
+    logprobs = _distribution(sampling, logits)
     probs = logprobs.double().exp()
     uniform = torch.tensor([row.random.random() for row in rows], dtype=torch.float64)
     cumulative = probs.cumsum(-1)
@@ -145,6 +157,15 @@ def _draw(rows: Sequence[Row], logits: Tensor) -> None:
         row.entropies.append(entropy)
 
 
+def _distribution(sampling: Sequence[Sampling], logits: Tensor) -> Tensor:
+    """Logprobs of the distributions that are drawn from, shapes (N, vocabulary)."""
+    temperature = torch.tensor([s.temperature or 1.0 for s in sampling], device=logits.device)
+    logprobs = torch.log_softmax(logits.float() / temperature[:, None], dim=-1)
+    if any(s.top_k or s.top_p < 1 for s in sampling):
+        logprobs = _filter(logprobs, sampling)
+    return logprobs
+
+
 def _filter(logprobs: Tensor, sampling: Sequence[Sampling]) -> Tensor:
     """Top-k, then top-p of what is left (the token that crosses it is kept), renormalised."""
     ordered, order = logprobs.sort(dim=-1, descending=True)
@@ -158,10 +179,9 @@ def _filter(logprobs: Tensor, sampling: Sequence[Sampling]) -> Tensor:
     return torch.log_softmax(kept, dim=-1)
 
 
-def _join(model: Any, rows: Sequence[Row], cached: Sequence[int], past: int, room: int) -> Any:
-    """The rows' caches as one, left-padded to ``past`` tokens, with room to grow."""
-    layers = model.config.get_text_config().num_hidden_layers
-    joined = Cache(layers=[_RoomyLayer(room) for _ in range(layers)])
+def _join(model: Any, rows: Sequence[Row], cached: Sequence[int], past: int) -> Any:
+    """The rows' caches as one, left-padded to ``past`` tokens."""
+    joined = Cache(layers=[_RoomyLayer() for _ in range(cached_layers(model.config))])
     if past == 0:
         return joined
     example = next(row.cache for row in rows if row.cache)
@@ -186,23 +206,33 @@ def _cut(cache: Any, b: int, visible: Tensor, ids: list[int]) -> KeyValues:
 
 
 class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not typed
-    """Keys and values in a buffer with room, so that a new token does not copy all the old ones."""
+    """Keys and values in a buffer with room, so that a new token does not copy all the old ones.
 
-    def __init__(self, room: int) -> None:
+    All of them are kept where the model's window is shorter: a row may begin anywhere in a batch.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        self.room, self.length = room, 0
+        self.length = 0
 
     def update(self, keys: Tensor, values: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(keys, values)
-            batch, heads, _tokens, width = keys.shape
-            self.key_buffer = keys.new_empty(batch, heads, self.room, width)
-            self.value_buffer = values.new_empty(batch, heads, self.room, values.shape[-1])
+            self.key_buffer, self.value_buffer = keys[:, :, :0], values[:, :, :0]
         end = self.length + keys.shape[-2]
+        if end > self.key_buffer.shape[-2]:
+            room = end + max(SMALLEST_ROOM, end // 2)
+            self.key_buffer = self._grown(self.key_buffer, room)
+            self.value_buffer = self._grown(self.value_buffer, room)
         self.key_buffer[:, :, self.length : end] = keys
         self.value_buffer[:, :, self.length : end] = values
         self.length = end
         return self._view()
+
+    def _grown(self, buffer: Tensor, room: int) -> Tensor:
+        larger = buffer.new_empty(*buffer.shape[:2], room, buffer.shape[-1])
+        larger[:, :, : self.length] = buffer[:, :, : self.length]
+        return larger
 
     def batch_select_indices(self, indices: Tensor) -> None:
         self.key_buffer = self.key_buffer[indices]

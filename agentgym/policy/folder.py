@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agentgym.errors import BadInput, MissingExtra
+from agentgym.errors import BadInput
 from agentgym.paths import expanded
 from agentgym.policy.smollm2 import smollm2
+from agentgym.policy.tokenizer import load_tokenizer
 from agentgym.rendering.renderer import ChatTemplate
 
 MODEL, ADAPTER = "config.json", "adapter_config.json"
@@ -60,42 +61,43 @@ def require_model(folder: Path) -> None:
         raise BadInput(f"{folder} is not a model folder: it has no {MODEL}")
 
 
+def require_adapter(folder: Path) -> None:
+    """Check that an adapter is plain LoRA, whose product can be added to the weights it adapts.
+
+    Raises:
+        BadInput: it is of another kind, or trains more than that.
+    """
+    settings = json.loads((folder / ADAPTER).read_text())
+    kind = settings.get("peft_type", "LORA")
+    more = [name for name in ("use_dora", "modules_to_save") if settings.get(name)]
+    more += ["bias"] if settings.get("bias", "none") != "none" else []
+    if kind != "LORA" or more:
+        also = f" with {', '.join(more)}" if more else ""
+        raise BadInput(
+            f"the adapter in {folder} is {kind}{also}; only plain LoRA can be merged exactly into "
+            "the weights that are sent to an engine. Merge it into its base model with PEFT "
+            "(merge_and_unload, save_pretrained) and name that folder"
+        )
+
+
 def adapter_rank(folder: Path) -> int:
     """The rank of the LoRA adapter in a folder."""
     return int(json.loads((folder / ADAPTER).read_text())["r"])
 
 
-def load_tokenizer(folder: Path | str) -> Any:
-    """The tokenizer of a folder; nothing is downloaded.
-
-    Raises:
-        BadInput: it has none.
-        MissingExtra: transformers is not installed.
-    """
-    try:
-        from transformers import AutoTokenizer  # noqa: PLC0415  optional
-    except ImportError as error:
-        raise MissingExtra("a tokenizer", "vllm") from error
-    folder = Path(folder)
-    if not any(folder.glob("tokenizer*")):
-        raise BadInput(
-            f"{folder} has no tokenizer (tokenizer.json, tokenizer_config.json); copy those of "
-            "the model it was made from"
-        )
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise BadInput(f"cannot load the tokenizer in {folder}: {reason}") from error
-
-
 def chat_template(folder: Path | str, **template: Any) -> ChatTemplate:
-    """The renderer of a folder, with the stop tokens that its generation config adds.
+    """The renderer of a folder, with the stop tokens that its configs add.
 
     ``template`` are further arguments of :class:`agentgym.rendering.renderer.ChatTemplate`.
     """
     folder = Path(folder)
-    generation = base_folder(folder) / "generation_config.json"
-    ends = json.loads(generation.read_text()).get("eos_token_id") if generation.is_file() else None
-    stops = ends if isinstance(ends, list) else [ends]
-    return ChatTemplate(load_tokenizer(folder), stops, **template)
+    return ChatTemplate(load_tokenizer(folder), _ends(base_folder(folder)), **template)
+
+
+def _ends(folder: Path) -> list[int | None]:
+    """What the model's generation config names as ends, else its config."""
+    for file in (folder / "generation_config.json", folder / MODEL):
+        ends = json.loads(file.read_text()).get("eos_token_id") if file.is_file() else None
+        if ends is not None:
+            return ends if isinstance(ends, list) else [ends]
+    return []

@@ -16,18 +16,14 @@ from typing import Any, Self
 import anyio
 import anyio.from_thread
 import anyio.to_thread
-import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM
-from transformers.utils import logging as transformers_logging
 
 from agentgym.errors import BadInput
 from agentgym.policy import Completion, Prompt, Sampling
-from agentgym.policy.decoding import KeyValues, Row, sample
-from agentgym.policy.folder import base_folder, load_tokenizer, require_model
+from agentgym.policy.agreement import require_same
+from agentgym.policy.architecture import longest_context, require_cache
+from agentgym.policy.decoding import KeyValues, Row, recomputed, sample
+from agentgym.policy.loading import load_folder
 from agentgym.rendering.renderer import ChatTemplate
-
-transformers_logging.disable_progress_bar()  # its bars would break our own display
 
 
 class _Request:
@@ -67,7 +63,8 @@ class LocalPolicy:
         ends = getattr(model.generation_config, "eos_token_id", None)
         stops = ends if isinstance(ends, list) else [ends]
         self.renderer = ChatTemplate(tokenizer, stops, **template or {})
-        self.max_context: int | None = getattr(model.config, "max_position_embeddings", None)
+        require_cache(model)
+        self.max_context: int | None = longest_context(model.config)
         self.max_batch, self.patience = max_batch, patience
         self.weight_version = 0
         # open session -> its episode and the cache of that episode's last prompt. Nothing is kept
@@ -78,6 +75,7 @@ class LocalPolicy:
         self._told: list[_Request] = []  # answered; they go on in this order, whoever wakes first
         self._busy = False
         self._changed = anyio.Event()
+        self._unchecked = {False: "from a whole prompt", True: "from a prompt in the cache"}
 
     @classmethod
     def from_folder(cls, folder: str | Path, *, device: str = "cpu", **options: Any) -> Self:
@@ -142,6 +140,13 @@ class LocalPolicy:
             weight_versions=[self.weight_version] * len(row.ids),
         )
 
+    def _check(self, row: Row, went_on: bool) -> None:
+        """Compute the first completion of each kind again, from the model's plain forward pass."""
+        if how := self._unchecked.get(went_on):
+            precision = str(self.model.dtype).removeprefix("torch.")
+            require_same(row.logprobs, recomputed(self.model, row), precision, how)
+            del self._unchecked[went_on]
+
     def _all_here(self) -> bool:
         return self._caches.keys() - self._left_behind <= self._waiting.keys()
 
@@ -176,7 +181,9 @@ class LocalPolicy:
         def compute() -> None:
             for start in range(0, len(rows), self.max_batch):
                 part = rows[start : start + self.max_batch]
+                went_on = {id(row): row.cached > 0 for row in part}
                 for row in sample(self.model, part, self.renderer.stop_ids):
+                    self._check(row, went_on[id(row)])
                     anyio.from_thread.run_sync(deliver, row)
 
         self._busy = True
@@ -191,38 +198,3 @@ class LocalPolicy:
         finally:
             self._busy = False
             self._wake()
-
-
-def load_folder(
-    folder: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
-) -> tuple[Any, Any]:
-    """Model and tokenizer of a local folder; nothing is downloaded.
-
-    An adapter comes on top of its base model, not merged into it.
-
-    Raises:
-        BadInput: the folder lacks a model or a tokenizer, or there is no such device.
-    """
-    folder = Path(folder)
-    require_model(folder)
-    base, tokenizer = base_folder(folder), load_tokenizer(folder)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, dtype=dtype)
-        if base != folder:
-            model.load_adapter(str(folder), adapter_kwargs={"local_files_only": True})
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise BadInput(f"cannot load the model in {folder}: {reason}") from error
-    return put(model, device).eval(), tokenizer
-
-
-def put(model: Any, device: str) -> Any:
-    """Move a model to a device.
-
-    Raises:
-        BadInput: torch cannot use it.
-    """
-    try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as error:  # the CPU build of torch asserts
-        raise BadInput(f"cannot use device {device!r}: {error}") from error

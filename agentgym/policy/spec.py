@@ -9,9 +9,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-from agentgym.config import read_toml
+from agentgym.config import read_toml, validate
 from agentgym.context.context import Context
 from agentgym.errors import BadInput, MissingExtra
 from agentgym.parts import part_of
@@ -20,6 +20,7 @@ from agentgym.policy.chat import ChatPolicy
 from agentgym.policy.folder import adapter_rank, base_folder, model_folder, named_folder
 from agentgym.policy.scripted import expert_policy, random_policy
 from agentgym.policy.vllm import EngineConfig
+from agentgym.rendering.settings import TemplateConfig
 
 FORMS = (
     "a policy is `random`, `expert`, the folder of a run, a checkpoint or a model (`smollm2` is "
@@ -76,7 +77,12 @@ def policy_of(spec: str, options: Options = Options()) -> Named:
         raise BadInput(f"no policy or folder {spec!r}; {FORMS}")
     model_or_adapter = model_folder(folder)
     opened = _started if kind == "vllm" else _local
-    return Named(spec, partial(opened, model_or_adapter, options), _context(model_or_adapter))
+    run = _run(model_or_adapter)
+    return Named(
+        spec,
+        partial(opened, model_or_adapter, options, _template(run)),
+        _context(run) if run else None,
+    )
 
 
 @asynccontextmanager
@@ -85,12 +91,12 @@ async def _ready(policy: Policy) -> AsyncIterator[Policy]:
 
 
 @asynccontextmanager
-async def _local(folder: Path, options: Options) -> AsyncIterator[Policy]:
+async def _local(folder: Path, options: Options, template: TemplateConfig) -> AsyncIterator[Policy]:
     try:
         from agentgym.policy.local import LocalPolicy  # noqa: PLC0415  torch is optional
     except ImportError as error:
         raise MissingExtra(f"the model in {folder}", "train") from error
-    yield LocalPolicy.from_folder(folder, device=options.device)
+    yield LocalPolicy.from_folder(folder, device=options.device, template=dict(template))
 
 
 @asynccontextmanager
@@ -102,7 +108,9 @@ async def _running(url: str, options: Options) -> AsyncIterator[Policy]:
 
 
 @asynccontextmanager
-async def _started(folder: Path, options: Options) -> AsyncIterator[Policy]:
+async def _started(
+    folder: Path, options: Options, template: TemplateConfig
+) -> AsyncIterator[Policy]:
     from agentgym.policy.vllm.policy import VLLMPolicy  # noqa: PLC0415
     from agentgym.policy.vllm.process import adapter_arguments, serving  # noqa: PLC0415
 
@@ -113,17 +121,39 @@ async def _started(folder: Path, options: Options) -> AsyncIterator[Policy]:
     async with serving(
         base, options.engine, log=kept / "vllm.log", say=options.say, arguments=arguments
     ) as server:
-        policy = await VLLMPolicy.connect([server], options.engine, tokenizer=folder)
+        policy = await VLLMPolicy.connect(
+            [server], options.engine, tokenizer=folder, template=dict(template)
+        )
         if policy.capabilities.adapters:
             (policy.model,) = policy.capabilities.adapters
         yield policy
     shutil.rmtree(kept)  # after an error it stays, to be read
 
 
-def _context(model: Path) -> Context | None:
-    """The context of the run that a checkpoint lies in: RUN/checkpoints/step-NNNNNN/model."""
+class _Run(NamedTuple):
+    """The run that a checkpoint lies in: RUN/checkpoints/step-NNNNNN/model."""
+
+    config: Path
+    tables: dict[str, Any]
+
+
+def _run(model: Path) -> _Run | None:
+    """The run of a checkpoint; None for any other model."""
     config = model.resolve().parent.parent.parent / "config.toml"
     if model.resolve().parent.parent.name != "checkpoints" or not config.is_file():
         return None
-    table = read_toml(config).get("context")
-    return cast(Context, part_of("context", table, f"[context] of {config}")) if table else None
+    return _Run(config, read_toml(config))
+
+
+def _context(run: _Run) -> Context | None:
+    """What the policy of a run saw of the past."""
+    table = run.tables.get("context")
+    return cast(Context, part_of("context", table, f"[context] of {run.config}")) if table else None
+
+
+def _template(run: _Run | None) -> TemplateConfig:
+    """How the prompts of a run were written; the defaults for a model of no run."""
+    if run is None:
+        return TemplateConfig()
+    table = run.tables.get("policy", {}).get("template", {})
+    return validate(TemplateConfig, table, f"[policy.template] of {run.config}")

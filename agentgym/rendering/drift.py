@@ -15,13 +15,14 @@ Drift = Literal["clean", "realigned", "forked"]
 OnRewrite = Literal["fork", "keep", "error"]
 
 
-def follow(written: str, answer: str, end: str) -> tuple[str, Drift] | None:
+def follow(written: str, answer: str, space: str, end: str) -> tuple[str, Drift] | None:
     """What follows ``answer`` at the head of ``written``, or None if other words stand there.
 
     White space in the answer may be laid out otherwise: Llama 3 trims it, Qwen3 sets its own
-    around a thought. ``end`` is what the template ends a turn with, or empty.
+    around a thought. ``end`` is the token that the template ends a turn with, or empty, and
+    ``space`` the white space that it writes before it.
     """
-    if written.startswith(answer + end):
+    if written.startswith(answer + space + end):
         return written[len(answer) :], "clean"
     place = 0
     for letter in "".join(answer.split()):

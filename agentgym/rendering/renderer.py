@@ -10,86 +10,27 @@ trims white space. The ``drift`` of a prompt says so.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
-
-from jinja2 import TemplateError
+from typing import Any
 
 from agentgym.context.context import Message
 from agentgym.errors import BadInput
-from agentgym.rendering.drift import Drift, OnRewrite, follow, rewriting
-from agentgym.rendering.special_tokens import HOLE, SpecialTokens
+from agentgym.rendering.answers import Answers
+from agentgym.rendering.control_tokens import control_tokens
+from agentgym.rendering.drift import Drift, OnRewrite, rewriting
+from agentgym.rendering.encoding import Encoding, TurnByTurn
+from agentgym.rendering.guard import HOLE, Guard
+from agentgym.rendering.protocol import Rendered, Renderer
+from agentgym.rendering.tails import Tails
+from agentgym.rendering.template import ANSWERED, ASKED, DATE, System, Template
+from agentgym.rendering.turn import turn_of
 from agentgym.tools.tool import Tool
 
 
-class Rendered(NamedTuple):
-    """A prompt, or what has to be appended to make it."""
-
-    ids: list[int]
-    """Of a first or a forked prompt all, of another the ids that follow the sampled ones."""
-    text: str
-    """The whole prompt as the template writes it; the next ``extend`` compares with it."""
-    drift: Drift = "clean"
-
-
-class Renderer(Protocol):
-    """The token side of a policy."""
-
-    stop_ids: frozenset[int]
-    """Sampling one of these ends the assistant's turn."""
-
-    def render(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[Tool] = (),
-        sampled: Mapping[int, Sequence[int]] = MappingProxyType({}),
-    ) -> Rendered:
-        """The prompt of ``messages``, up to where the assistant begins to write.
-
-        Args:
-            messages: all of them.
-            tools: offered to the model.
-            sampled: index of an assistant's message -> the ids that were sampled as it, which are
-                put in for its text.
-        """
-        ...
-
-    def extend(
-        self,
-        last: str,
-        messages: Sequence[Message],
-        answered: int,
-        sampled: Sequence[int],
-        tools: Sequence[Tool] = (),
-    ) -> Rendered:
-        """The prompt of ``messages``, which are those of the last prompt, the answer, and new ones.
-
-        Args:
-            last: the text of the last prompt.
-            messages: all of them.
-            answered: index of the answer; the last prompt was made of the messages before it.
-            sampled: the ids that the model sampled as its answer.
-            tools: as in ``render``.
-        """
-        ...
-
-    def encode_action(self, text: str) -> list[int]:
-        """The ids a model samples when it writes ``text`` and ends its turn; for demonstrations."""
-        ...
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of sampled ids, without special tokens."""
-        ...
-
-    @property
-    def vocabulary(self) -> int:
-        """How many ids there are."""
-        ...
-
-
-class ChatTemplate:
+class ChatTemplate(Renderer):
     """Renders with a Hugging Face tokenizer and its chat template."""
 
     def __init__(
@@ -98,6 +39,8 @@ class ChatTemplate:
         stop_ids: Iterable[int | None] = (),
         *,
         on_rewrite: OnRewrite = "fork",
+        system: System = "auto",
+        date: datetime.date = DATE,
         chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         """Take a tokenizer; ``on_rewrite`` decides what to do when its template rewrites the past.
@@ -108,63 +51,77 @@ class ChatTemplate:
             on_rewrite: ``fork`` follows the template: the prompt is rendered again and begins a
                 segment. ``keep`` keeps the earlier tokens, so the model still sees its own
                 words, and appends. ``error`` raises. A difference in white space is always kept.
+            system: where the system prompt stands: ``turn``, in a turn of its own; ``merge``, at
+                the head of the first user message; ``auto``: merged where the template refuses a
+                system message or leaves it out.
+            date: what the template writes as today's, if it writes one.
             chat_template_kwargs: more variables of the template, such as ``enable_thinking``.
 
         Raises:
-            BadInput: it has no chat template or no end-of-turn token.
+            BadInput: it has no chat template or no end-of-turn token; or the template leaves out
+                what users or assistants say, or the system prompt where ``system`` is ``turn``.
         """
-        if not getattr(tokenizer, "chat_template", None):
-            raise BadInput(
-                f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; save one in "
-                "the model folder as chat_template.jinja"
-            )
+        self._template = Template(
+            tokenizer, system=system, date=date, variables=chat_template_kwargs
+        )
         if tokenizer.eos_token_id is None:
             raise BadInput(f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-turn token")
         self.tokenizer, self.on_rewrite = tokenizer, on_rewrite
-        self.chat_template_kwargs = dict(chat_template_kwargs or {})
-        self.stop_ids = frozenset(
-            {int(tokenizer.eos_token_id), *(i for i in stop_ids if i is not None)}
+        named = {int(tokenizer.eos_token_id), *(int(i) for i in stop_ids if i is not None)}
+        added = {i: token.content for i, token in tokenizer.added_tokens_decoder.items()}
+        self._turn = turn_of(
+            self._template, added.values(), {added.get(i) for i in named}, tokenizer.eos_token
         )
-        self._special = SpecialTokens(tokenizer)
-        self._turn_ids = lru_cache(4096)(self._special.ids)
-        asked: Message = {"role": "user", "content": "?"}
-        answered: Message = {"role": "assistant", "content": "?"}
-        tail, _ = self._after([asked, answered, asked], 1, ()) or ("", "")
-        first = self._special.ids(tail)[:1]
-        # What the template itself ends a turn with; several models have other end tokens besides.
-        ends = set(first) & self.stop_ids
-        self.end_id = first[0] if ends else int(tokenizer.eos_token_id)
-        self._end = str(tokenizer.convert_ids_to_tokens(self.end_id)) if ends else ""
-        text = self._fill([asked, answered, asked], ())
-        self._turns_stand_alone = bool(ends) and self._by_turn(text) == self._special.ids(text)
+        id_of = tokenizer.convert_tokens_to_ids
+        self.stop_ids = frozenset(named | {id_of(stop) for stop in self._turn.stops})
+        self.end_id = int(id_of(self._turn.end))
+        """What a demonstration ends with."""
+        ends = [added[i] for i in self.stop_ids if i in added]
+        tokens = control_tokens(tokenizer, self._template, ends)
+        self.guarded = tokens.heard
+        """Tokens that nothing a user, a tool or an environment says becomes."""
+        self._heard, self._told, self._said = (
+            Guard(tokenizer, some) for some in (tokens.heard, tokens.told, tokens.said)
+        )
+        self._encoding = Encoding(tokenizer)
+        roles = {id_of(one) for one in tokens.roles}
+        self._answers = Answers(tokenizer, self._encoding, self._turn, self.stop_ids | roles)
+        sample = self._template.fill([ASKED, ANSWERED, ASKED])
+        self._ids = TurnByTurn(self._encoding, self._turn.written, sample).ids
+        self._tails = Tails(tokenizer, self._turn, self._encoding, self._ids, self.stop_ids)
 
-    def _ids(self, text: str) -> list[int]:
-        return self._by_turn(text) if self._turns_stand_alone else self._special.ids(text)
+    @property
+    def merges_system(self) -> bool:
+        """Whether the system prompt stands at the head of the first user message."""
+        return self._template.merges_system
 
-    def _by_turn(self, text: str) -> list[int]:
-        """The ids, turn by turn: a prompt that is rendered anew has most of its turns again."""
-        *turns, rest = text.split(self._end)
-        pieces = [*(turn + self._end for turn in turns), rest]
-        return [i for piece in pieces for i in self._turn_ids(piece)]
+    @property
+    def writes_date(self) -> bool:
+        """Whether the template writes today's date."""
+        return self._template.writes_date
+
+    @property
+    def content_in_parts(self) -> bool:
+        """Whether the template wants content in parts."""
+        return bool(self._template.in_parts)
+
+    @cached_property
+    def rewrites_past(self) -> bool:
+        """Whether the template would write a thought of the past otherwise than it was."""
+        thought: Message = {"role": "assistant", "content": "<think>\nwell\n</think>\n\ngo"}
+        before, now = self._fill([ASKED], ()), self._fill([ASKED, thought, ASKED], ())
+        return self._tails.follow(before, now, thought["content"]) is None
 
     def _guarded(self, messages: Sequence[Message]) -> list[Message]:
-        guard = self._special.guard
-        return [{"role": m["role"], "content": guard(m["content"])} for m in messages]
+        guards = {"system": self._told, "assistant": self._said}
+        return [
+            {"role": m["role"], "content": guards.get(m["role"], self._heard).text(m["content"])}
+            for m in messages
+        ]
 
     def _fill(self, messages: Sequence[Message], tools: Sequence[Tool]) -> str:
         """What the template makes of guarded messages."""
-        try:
-            text = self.tokenizer.apply_chat_template(
-                messages,
-                tools=self._special.guard_json([tool.schema for tool in tools]) or None,
-                add_generation_prompt=True,
-                tokenize=False,
-                **self.chat_template_kwargs,
-            )
-        except TemplateError as error:
-            roles = ", ".join(message["role"] for message in messages)
-            raise BadInput(f"the chat template refuses messages of {roles}: {error}") from error
-        return str(text)
+        return self._template.fill(messages, self._told.json([tool.schema for tool in tools]))
 
     def _after(
         self, messages: Sequence[Message], index: int, tools: Sequence[Tool]
@@ -206,11 +163,11 @@ class ChatTemplate:
         told = [guarded[place]["content"] for place in places]
         if first + "".join(map("".join, zip(told, rest, strict=True))) != text:
             return []  # ... or writes them otherwise
-        ids = self._ids(first)
+        own = self._turn.before  # the model has sampled it with its answer
+        ids = self._ids(first.removesuffix(own))
         for place, after in zip(places, rest, strict=True):
-            own, following = sampled[place], self._ids(after)
-            ends = {*own[-1:]} & self.stop_ids and {*following[:1]} & self.stop_ids
-            ids += [*own, *(following[1:] if ends else following)]
+            tail = after if place == places[-1] else after.removesuffix(own)
+            ids += [*sampled[place], *self._tails.ids(tail, sampled[place])[0]]
         return ids
 
     def extend(
@@ -228,34 +185,26 @@ class ChatTemplate:
         """
         guarded = self._guarded(messages)
         text, answer = self._fill(guarded, tools), guarded[answered]["content"]
-        found = None
-        if text.startswith(last):
-            found = follow(text.removeprefix(last), answer, self._end)
+        found = self._tails.follow(last, text, answer)
         if found is None and self.on_rewrite == "error":
-            raise BadInput(rewriting(last + answer + self._end, text))
+            turn = self._turn
+            raise BadInput(rewriting(last + turn.before + answer + turn.space + turn.written, text))
         if found is None and self.on_rewrite == "keep":
             found = self._after(messages, answered, tools)
         if found is None:
             return Rendered(self._ids(text), text, "forked")
         tail, drift = found
-        ids = self._ids(tail)
-        if {*sampled[-1:]} & self.stop_ids and {*ids[:1]} & self.stop_ids:
-            # The model itself ended its turn; with the template's token or with another one.
-            drift = drift if ids[0] == sampled[-1] else "realigned"
-            ids = ids[1:]
-        return Rendered(ids, text, drift)
+        ids, same = self._tails.ids(tail, sampled)
+        as_told = same and self._answers.as_told(sampled, messages[answered]["content"])
+        return Rendered(ids, text, drift if as_told else "realigned")
 
     def encode_action(self, text: str) -> list[int]:
         """See :class:`Renderer`."""
-        return [*self._ids(self._special.guard(text)), self.end_id]
+        return self._answers.encode(self._said.text(text))
 
     def decode(self, ids: Sequence[int]) -> str:
         """See :class:`Renderer`."""
-        return str(
-            self.tokenizer.decode(
-                list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-        )
+        return self._answers.decode(ids)
 
     @property
     def vocabulary(self) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agentgym.context.context import Message
 from agentgym.rendering.drift import Drift
-from agentgym.rendering.renderer import Renderer
+from agentgym.rendering.protocol import Renderer
 from agentgym.tools.tool import Tool
 
 

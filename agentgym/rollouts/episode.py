@@ -18,6 +18,7 @@ import anyio.to_thread
 
 from agentgym.context.context import Context, FullHistory, Turn
 from agentgym.env.text_env import Task, TextEnv
+from agentgym.errors import Disagreement
 from agentgym.policy import Completion, Policy, Prompt, Sampling
 from agentgym.rendering.transcript import Transcript
 from agentgym.rollouts.limits import Limits
@@ -286,6 +287,8 @@ class Episode:
         except TimeoutError as error:
             what = str(error) or f"no answer in {seconds:g} s"
             raise _Failed(StopReason.TIMEOUT, self._timed_out(what, step)) from error
+        except Disagreement:
+            raise
         except Exception as error:
             failure = Failure(
                 boundary=boundary,

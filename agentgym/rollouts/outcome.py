@@ -9,19 +9,33 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from agentgym.env.text_env import StepResult
+from agentgym.numbers import number
 from agentgym.trajectory import Step
 
 
 def outcome(step: Step, result: StepResult) -> tuple[str, dict[str, Any]]:
     """Check what the environment answered and write it into ``step``."""
     observation, reward, terminated, truncated, info = result
-    if not math.isfinite(reward):
-        raise ValueError(f"reward {reward} is not finite")
-    step.reward = float(reward)
+    earned = number(reward, "reward")
+    if not math.isfinite(earned):
+        raise ValueError(f"reward {earned} is not finite")
+    step.reward = earned
     step.valid = bool(info.get("valid", True))
     step.terminated, step.truncated = bool(terminated), bool(truncated)
-    step.info = _json(info)
+    step.info = _json(info | _parts(info))
     return text(observation), info
+
+
+def _parts(info: dict[str, Any]) -> dict[str, Any]:
+    """The parts of the reward as numbers; NaN where a part is None: it does not apply."""
+    parts = info.get("parts")
+    if not isinstance(parts, dict):
+        return {}
+    return {"parts": {name: _part(name, value) for name, value in parts.items()}}
+
+
+def _part(name: str, value: Any) -> float:
+    return math.nan if value is None else number(value, f"part {name!r} of the reward")
 
 
 def text(value: Any) -> str:

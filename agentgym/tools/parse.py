@@ -19,6 +19,19 @@ from pydantic import BaseModel, ValidationError
 
 from agentgym.tools.tool import ToolCall
 
+MARKERS = frozenset(
+    {
+        *("<tool_call>", "</tool_call>", "<think>", "</think>", "[THINK]", "[/THINK]"),
+        *("<|python_tag|>", "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"),
+        *("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),
+        *("<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"),
+        *("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "<｜tool▁sep｜>"),
+        *("<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>"),
+        *("<|start|>", "<|channel|>", "<|constrain|>", "<|message|>", "<|call|>"),
+    }
+)
+"""The tokens that calls and thoughts are written with; they are read before others are dropped."""
+
 _OPEN = r"<tool_call>|<function="
 _TAGGED = re.compile(
     rf"(?:<tool_call>|<function=(?P<name>[^<>\n]*)>)(?P<body>.*?)"
@@ -56,11 +69,41 @@ def parse_tool_calls(text: str) -> Parsed:
     the text has no tagged calls.
     """
     found = Parsed()
+    text = _CALL.sub(
+        lambda m: (
+            f'<tool_call>{{"name": "{m["m"] or m["k"]}", "arguments": {m["body"]}}}</tool_call>'
+        ),
+        text,
+    )
     parts = _THOUGHT.split(text)  # said, thought, said, thought, ..., said
     read = _tagged if any(map(_TAGGED.search, parts[::2])) else _plain
     parts[::2] = [read(found, said) for said in parts[::2]]
     found.text = "".join(parts).strip()
     return found
+
+
+def harmony(text: str) -> str:
+    """What a Harmony model (gpt-oss) says in its channels, as thoughts, text and Hermes calls."""
+    told = []
+    for header, body in _MESSAGE.findall(text):
+        if "analysis" in header and "to=" not in header:
+            told.append(f"<think>{body}</think>")
+        elif name := re.search(r"to=functions\.([\w.-]+)", header):
+            told.append(f'<tool_call>{{"name": "{name[1]}", "arguments": {body}}}</tool_call>')
+        else:
+            told.append(body)
+    return "".join(told)
+
+
+_MESSAGE = re.compile(
+    r"<\|channel\|>(.*?)<\|message\|>(.*?)(?=<\|(?:end|return|call|start|channel)\|>|\Z)",
+    re.DOTALL,
+)
+_CALL = re.compile(  # Mistral v11, Kimi
+    r"(?:\[TOOL_CALLS\](?P<m>\w+)\[ARGS\]|<\|tool_call_begin\|>functions\.(?P<k>\w+):\d+"
+    r"<\|tool_call_argument_begin\|>)(?P<body>\{.*?\})(?:<\|tool_call_end\|>|\Z)",
+    re.DOTALL,
+)
 
 
 def write_tool_call(call: ToolCall) -> str:

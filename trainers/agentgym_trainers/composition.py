@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from agentgym.credit import Credit
+from agentgym_trainers.credit.pass_at_k import PassAtK
 from agentgym_trainers.objectives.correction import Correction
 from agentgym_trainers.objectives.objective import Objective
 from agentgym_trainers.rollouts.rollouts import Rollouts
@@ -52,8 +53,13 @@ def _parts(config: Settings) -> None:
         _entropies(config, f"credit {config.credit.name!r} weighs")
     if config.shaping and not config.credit.shaped:
         raise ValueError(
-            f"credit {config.credit.name!r} reads the parts of the reward, which "
-            f"shaping {config.shaping[0].name!r} does not change"
+            f"credit {config.credit.name!r} does not read the reward, which is what "
+            f"shaping {config.shaping[0].name!r} changes"
+        )
+    if isinstance(config.credit, PassAtK) and config.credit.k >= config.rollouts.group_size:
+        raise ValueError(
+            f"credit.k = {config.credit.k} of rollouts.group_size = {config.rollouts.group_size}: "
+            "a group would be one draw, and every advantage 0; a larger group or a smaller k"
         )
     if config.replay and config.rollouts.dynamic:
         raise ValueError("rollouts.dynamic drops the groups to which [replay] would add a success")

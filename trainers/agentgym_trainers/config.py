@@ -15,7 +15,7 @@ from agentgym.parts import part_class, part_of
 from agentgym.paths import expanded
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
-from agentgym.rendering.drift import OnRewrite
+from agentgym.rendering.settings import TemplateConfig
 from agentgym_trainers.composition import require_fit
 from agentgym_trainers.objectives.correction import Correction
 from agentgym_trainers.objectives.objective import Objective
@@ -103,16 +103,6 @@ class WarmStartConfig(Table):
     """Tokens in one update."""
     lr: Annotated[float, Field(gt=0)] = 2e-3
     """Peak learning rate; a short linear warm-up, then cosine decay to a tenth."""
-
-
-class TemplateConfig(Table):
-    """How the chat template turns messages into prompts."""
-
-    on_rewrite: OnRewrite = "fork"
-    """If the chat template rewrites earlier messages: fork (render the prompt again and begin a new
-    segment), keep (keep the earlier tokens and append the new messages) or error."""
-    chat_template_kwargs: dict[str, Any] = {}
-    """Extra variables for the template, e.g. enable_thinking = false."""
 
 
 class PolicyConfig(Table):

@@ -56,12 +56,16 @@ class Route(NamedTuple):
 
 
 def parameters(request: SampleRequest) -> dict[str, Any]:
-    """vLLM's sampling parameters."""
+    """vLLM's sampling parameters; what is left out it takes from ``generation_config.json``."""
     sampling = request.sampling
     return {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": sampling.top_k or -1,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
         "max_tokens": sampling.max_tokens,
         "seed": request.seed,
         "stop_token_ids": sorted(request.stop_ids),

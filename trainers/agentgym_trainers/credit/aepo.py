@@ -20,22 +20,23 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Need, Steps
-from agentgym_trainers.credit.columns import counts, finite
+from agentgym_trainers.credit.columns import counts, measured
 from agentgym_trainers.credit.groups import Normalise, whiten
 from agentgym_trainers.credit.grpo import Statistics, grpo
 
 
-def entropy_factor(entropy: Floats, weight: float) -> Floats:
+def entropy_factor(entropy: Floats, weight: float, error: float = 0.0) -> Floats:
     """max(0, 1 + weight * z) of each sampled token; 1 where all entropies are the same.
 
     Args:
         entropy: in nats, shape (T,).
         weight: a.
+        error: how far any entropy may be off.
 
     Returns:
         shape (T,).
     """
-    return np.maximum(0.0, 1 + weight * whiten(entropy))
+    return np.maximum(0.0, 1 + weight * whiten(entropy, error=error))
 
 
 def aepo(
@@ -65,8 +66,9 @@ def aepo(
     """
     advantages = grpo(group, trajectory, reward, normalise=normalise, statistics=statistics)
     sampled = counts("tokens", tokens, len(advantages))
-    wavering = finite("entropy", entropy, int(sampled.sum()), "sampled token")
-    return np.repeat(advantages, sampled) * entropy_factor(wavering, entropy_weight)
+    wavering, error = measured("entropy", entropy, int(sampled.sum()), "sampled token")
+    factor = entropy_factor(wavering, entropy_weight, error.max(initial=0))
+    return np.repeat(advantages, sampled) * factor
 
 
 class AEPO(Credit):

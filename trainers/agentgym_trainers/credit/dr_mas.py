@@ -20,7 +20,7 @@ from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
 from agentgym.errors import option
-from agentgym_trainers.credit.columns import codes, finite, flags
+from agentgym_trainers.credit.columns import codes, flags, measured
 from agentgym_trainers.credit.groups import (
     Normalise,
     centre,
@@ -60,7 +60,7 @@ def dr_mas(
     """
     option("statistics", statistics, Statistics)
     episode, agent = codes(group, trajectory), codes(group, role)
-    score = episode_sums(episode, finite("reward", reward, len(episode)))
+    score, error = (episode_sums(episode, x) for x in measured("reward", reward, len(episode)))
     if valid is not None:
         score = score - invalid_penalty * ~flags("valid", valid, len(episode))
     counted = None
@@ -68,7 +68,14 @@ def dr_mas(
         part = codes(group, trajectory, role)
         score = episode_sums(part, score) / np.bincount(part)[part]
         counted = first_steps(part)
-    return centre(score, agent, normalise, counted=counted, singleton_is_zero=not raw_singletons)
+    return centre(
+        score,
+        agent,
+        normalise,
+        counted=counted,
+        singleton_is_zero=not raw_singletons,
+        error=error,
+    )
 
 
 class DrMAS(Credit):

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import ActorCritic, Floats, Integers, Steps
-from agentgym_trainers.credit.columns import codes, counts, finite
+from agentgym_trainers.credit.columns import codes, counts, finite, measured
 from agentgym_trainers.credit.groups import whiten as whitened
 from agentgym_trainers.credit.sequences import (
     before,
@@ -33,10 +33,24 @@ from agentgym_trainers.credit.sequences import (
 
 def estimate(episode: Integers, reward: Floats, values: Floats, gamma: float, lam: float) -> Floats:
     """A_t at the places of one or many episodes, shape (N,); see :func:`discounted`."""
+    deltas = reward + gamma * _following(episode, values) - values
+    return discounted(episode, deltas, gamma * lam)
+
+
+def _error(episode: Integers, reward: Floats, values: Floats, gamma: float, lam: float) -> float:
+    """How far any A_t may be off, from how far rewards and values may be."""
+    longest, decay = np.bincount(episode).max(initial=0), 1 - gamma * lam
+    terms = min(longest, 1 / decay) if decay > 0 else longest
+    deltas = reward + gamma * _following(episode, values) + values
+    return float(terms * deltas.max(initial=0))
+
+
+def _following(episode: Integers, values: Floats) -> Floats:
+    """The value at the next place of the episode, 0 after its end."""
     previous = before(episode)
     following = np.zeros(len(values))
     following[previous[previous >= 0]] = values[previous >= 0]
-    return discounted(episode, reward + gamma * following - values, gamma * lam)
+    return following
 
 
 def gae(
@@ -69,11 +83,14 @@ def gae(
     """
     episode = codes(group, trajectory)
     sampled = counts("tokens", tokens, len(episode))
-    critic = finite("values", values, int(sampled.sum()), "sampled token")
-    rewards = np.zeros(len(critic))
-    rewards[last_tokens(sampled)] = finite("reward", reward, len(episode))
-    advantages = estimate(np.repeat(episode, sampled), rewards, critic, gamma, lam)
-    return whitened(advantages) if whiten else advantages
+    critic, slack = measured("values", values, int(sampled.sum()), "sampled token")
+    rewards = np.zeros((2, len(critic)))
+    rewards[:, last_tokens(sampled)] = measured("reward", reward, len(episode))
+    of = np.repeat(episode, sampled)
+    advantages = estimate(of, rewards[0], critic, gamma, lam)
+    if not whiten:
+        return advantages
+    return whitened(advantages, error=_error(of, rewards[1], slack, gamma, lam))
 
 
 def turn_gae(
@@ -97,10 +114,13 @@ def turn_gae(
     """
     episode = codes(group, trajectory)
     sampled = counts("tokens", tokens, len(episode))
-    critic = finite("values", values, int(sampled.sum()), "sampled token")[first_tokens(sampled)]
-    rewards = finite("reward", reward, len(episode))
+    told = measured("values", values, int(sampled.sum()), "sampled token")
+    critic, slack = (x[first_tokens(sampled)] for x in told)
+    rewards, error = measured("reward", reward, len(episode))
     advantages = estimate(episode, rewards, critic, gamma, lam)
-    return whitened(advantages) if whiten else advantages
+    if not whiten:
+        return advantages
+    return whitened(advantages, error=_error(episode, error, slack, gamma, lam))
 
 
 def gae_returns(
@@ -115,7 +135,7 @@ def gae_returns(
 ) -> Floats:
     """What the critic is trained towards at each sampled token, shape (T,); see :func:`gae`."""
     advantages = gae(group, trajectory, reward, tokens, values, gamma=gamma, lam=lam, whiten=False)
-    return advantages + np.asarray(values, dtype=np.float64)
+    return advantages + finite("values", values, len(advantages), "sampled token")
 
 
 def turn_gae_returns(
@@ -136,8 +156,9 @@ def turn_gae_returns(
     advantages = turn_gae(
         group, trajectory, reward, tokens, values, gamma=gamma, lam=lam, whiten=False
     )
-    critic = np.asarray(values, dtype=np.float64)
-    starts = first_tokens(np.asarray(tokens, dtype=np.int64))
+    sampled = counts("tokens", tokens, len(advantages))
+    critic = finite("values", values, int(sampled.sum()), "sampled token")
+    starts = first_tokens(sampled)
     returns = np.full(len(critic), np.nan)
     returns[starts] = advantages + critic[starts]
     return returns

@@ -10,15 +10,16 @@ weight and not by its scale; the batch then keeps the size of A independent of h
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from agentgym.credit import Credit, Floats, Steps
+from agentgym.credit import Credit, Floats, Integers, Steps
 from agentgym.errors import BadInput
-from agentgym_trainers.credit.columns import codes, finite
+from agentgym_trainers.credit.columns import codes, finite, numbers
 from agentgym_trainers.credit.groups import centre, episode_sums, first_steps
 
 
@@ -53,23 +54,19 @@ def gdpo(
     """
     episode, of = codes(group, trajectory), codes(group)
     first = first_steps(episode)
-    combined, applies = np.zeros(len(of)), np.zeros(len(of), dtype=np.bool_)
+    combined, off = np.zeros(len(of)), np.zeros(len(of))
+    applies = np.zeros(len(of), dtype=np.bool_)
     for name, weight in (dict.fromkeys(parts, 1.0) if weights is None else weights).items():
         if name not in parts:
             known = ", ".join(sorted(parts)) or "none"
             raise BadInput(f"weights name {name!r}, which is no part of the reward; known: {known}")
-        raw = np.asarray(parts[name], dtype=np.float64)
-        part = finite(name, np.where(np.isnan(raw), 0.0, raw), len(of))
+        raw, error = numbers(name, parts[name], len(of))
         has = ~np.isnan(episode_sums(episode, raw))
-        z = centre(
-            episode_sums(episode, part),
-            of,
-            "mean_std",
-            counted=first & has,
-            singleton_is_zero=True,
-            epsilon=epsilon,
-        )
+        part = episode_sums(episode, finite(name, np.where(np.isnan(raw), 0.0, raw), len(of)))
+        slack = episode_sums(episode, np.where(np.isnan(raw), 0.0, error))
+        z, doubt = _standardised(part, slack, of, first & has, epsilon)
         combined += np.where(has, weight * z, 0.0)
+        off += np.where(has, abs(weight) * doubt, 0.0)
         applies |= has
     everywhere = np.zeros(len(of), dtype=np.int64)
     return applies * centre(
@@ -79,7 +76,20 @@ def gdpo(
         counted=first & applies,
         singleton_is_zero=True,
         epsilon=epsilon,
+        error=off,
     )
+
+
+def _standardised(
+    part: Floats, slack: Floats, group: Integers, counted: NDArray[np.bool_], epsilon: float
+) -> tuple[Floats, Floats]:
+    """z_k, and how far each may be off where the sums of the part may be by ``slack``."""
+    centred = partial(
+        centre, part, group, counted=counted, singleton_is_zero=True, epsilon=epsilon, error=slack
+    )
+    z, apart = centred(normalise="mean_std"), centred(normalise="mean")
+    scale = np.divide(z, apart, out=np.zeros(len(z)), where=apart != 0)  # 1 / (std + epsilon)
+    return z, scale * slack
 
 
 class GDPO(Credit):

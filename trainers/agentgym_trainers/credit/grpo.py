@@ -5,6 +5,12 @@
 R_i is the undiscounted return of an episode, and every step of the episode gets A_i. Dr. GRPO
 (Liu et al. 2025, arXiv 2503.20783) is ``normalise = "mean"`` with the objective's aggregation
 ``seq-mean-token-sum-norm``.
+
+A penalty p for an invalid action is subtracted from the score of that step alone, as in the
+published code of GiGPO. Where it leaves the score below all that mean and std were taken of (a
+later step, under ``statistics = "trajectories"``), what lies beyond the lowest of them, e <= p, is
+divided by max(std, e) and not by a deviation that may be a millionth of it; see
+:func:`~agentgym_trainers.credit.groups.centre`.
 """
 
 from collections.abc import Hashable, Sequence
@@ -15,7 +21,7 @@ from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Steps
 from agentgym.errors import option
-from agentgym_trainers.credit.columns import codes, finite, flags
+from agentgym_trainers.credit.columns import codes, flags, measured
 from agentgym_trainers.credit.groups import Normalise, centre, episode_sums, first_steps
 
 Statistics = Literal["trajectories", "steps"]
@@ -45,19 +51,23 @@ def grpo(
         statistics: ``trajectories`` counts each episode once in mean and deviation (by its first
             step's score); ``steps`` counts every step, so long episodes weigh more, as in the
             published code of GiGPO (``compute_mean_std_cross_steps=True``).
-        invalid_penalty: subtracted from the score of an invalid step, for that step alone.
+        invalid_penalty: subtracted from the score of an invalid step, for that step alone; under
+            ``trajectories`` that of a later step adds at most -1.
 
     Returns:
-        shape (N,), float64. A constant group is exactly 0; the only episode of a group keeps its
-        raw score (mean 0, deviation 1), as in the published code.
+        shape (N,), float64. A constant group is exactly 0, where "constant" means within the
+        precision of the rewards' type; the only episode of a group keeps its raw score (mean 0,
+        deviation 1), as in the published code.
     """
     option("statistics", statistics, Statistics)
     episode = codes(group, trajectory)
-    score = episode_sums(episode, finite("reward", reward, len(episode)))
+    score, error = (episode_sums(episode, x) for x in measured("reward", reward, len(episode)))
     if valid is not None:
         score = score - invalid_penalty * ~flags("valid", valid, len(episode))
     counted = first_steps(episode) if statistics == "trajectories" else None
-    return centre(score, codes(group), normalise, counted=counted, singleton_is_zero=False)
+    return centre(
+        score, codes(group), normalise, counted=counted, singleton_is_zero=False, error=error
+    )
 
 
 class GRPO(Credit):

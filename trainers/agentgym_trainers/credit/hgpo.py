@@ -24,11 +24,10 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from agentgym.credit import Credit, Floats, Integers, Steps
-from agentgym_trainers.credit.columns import codes, flags
-from agentgym_trainers.credit.gigpo import discounted_returns
+from agentgym_trainers.credit.columns import codes, flags, measured
 from agentgym_trainers.credit.groups import Normalise, centre, pairs
 from agentgym_trainers.credit.grpo import grpo
-from agentgym_trainers.credit.sequences import before
+from agentgym_trainers.credit.sequences import before, discounted
 
 ZERO = 1e-9
 """What the published code's test for an exact 0 amounts to in float64."""
@@ -99,7 +98,8 @@ def hgpo(
         groups it is in are constant.
     """
     episode = codes(group, trajectory)
-    returns = discounted_returns(episode, reward, gamma)
+    rewards = measured("reward", reward, len(episode))
+    returns, error = (discounted(episode, x, gamma) for x in rewards)
     if valid is not None:
         returns = returns - invalid_penalty * ~flags("valid", valid, len(returns))
     levels = []
@@ -115,7 +115,9 @@ def hgpo(
         )
         levels.append((whole, np.ones(len(whole), dtype=np.bool_)))
     for context in contexts(episode, codes(group, anchor), history):
-        advantages = centre(returns, context, normalise, singleton_is_zero=True, ddof=0)
+        advantages = centre(
+            returns, context, normalise, singleton_is_zero=True, ddof=0, error=error
+        )
         levels.append((advantages, np.bincount(context)[context] > 1))
     total, weights = np.zeros(len(returns)), np.zeros(len(returns))
     for k, (advantages, counts) in enumerate(levels, start=int(published and not base)):

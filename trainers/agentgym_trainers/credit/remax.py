@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from agentgym.credit import Credit, Floats, Need, Steps
 from agentgym.errors import BadInput
-from agentgym_trainers.credit.columns import codes, finite
+from agentgym_trainers.credit.columns import codes, measured, numbers
 from agentgym_trainers.credit.groups import CONSTANT, episode_sums, first_steps
 from agentgym_trainers.credit.sequences import discounted
 
@@ -46,19 +46,22 @@ def remax(
         BadInput: a group has no greedy episode, or several.
     """
     episode, of = codes(group, trajectory), codes(group)
-    missing = np.isnan(np.asarray(greedy, dtype=np.float64))
+    missing = np.isnan(numbers("greedy", greedy, len(of))[0])
     if missing.any():
         raise BadInput(
             "ReMax needs a greedy episode of each group, and "
             f"{group[int(np.argmax(missing))]!r} has none"
         )
-    baseline = finite("greedy", greedy, len(of))
+    baseline, slack = measured("greedy", greedy, len(of))
     if (baseline != baseline[first_steps(of)][of]).any():
         raise BadInput("greedy differs within a group; it has the return of one greedy episode")
-    rewards = finite("reward", reward, len(of))
-    returns = discounted(episode, rewards, 1.0) if to_go else episode_sums(episode, rewards)
+    rewards = measured("reward", reward, len(of))
+    returns, error = (
+        discounted(episode, x, 1.0) if to_go else episode_sums(episode, x) for x in rewards
+    )
     advantages = returns - baseline
-    advantages[np.abs(advantages) <= CONSTANT * np.maximum(1.0, np.abs(baseline))] = 0.0
+    tolerance = np.maximum(CONSTANT * np.maximum(1.0, np.abs(baseline)), np.maximum(error, slack))
+    advantages[np.abs(advantages) <= tolerance] = 0.0
     return advantages
 
 

@@ -27,7 +27,8 @@ class Critic(torch.nn.Module):
         super().__init__()
         self.config, self.micro_tokens = config, micro_tokens
         self.body = deepcopy(model.base_model)
-        self.head = torch.nn.Linear(model.config.hidden_size, 1, device=model.device)
+        width = model.config.get_text_config().hidden_size
+        self.head = torch.nn.Linear(width, 1, device=model.device)
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.zeros_(self.head.bias)
         trained = [x for x in self.parameters() if x.requires_grad]

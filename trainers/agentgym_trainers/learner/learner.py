@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from agentgym.errors import AgentGymError
+from agentgym.policy.architecture import fix_positions
 from agentgym_trainers.config import OptimizerConfig
 from agentgym_trainers.learner.batches import Batch, micro_batches, weigh
 from agentgym_trainers.learner.duplicates import without_duplicates
@@ -50,6 +51,9 @@ class Learner:
                 which are off when it answers as the reference; None when there is none.
         """
         self.model, self.config, self.reference = model, config, reference
+        for one in (model, reference):
+            if one is not None:
+                fix_positions(one)
         self.trained = [x for x in model.parameters() if x.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.trained,
@@ -215,9 +219,7 @@ class Learner:
             return self._forward(self.reference, batch, temperature)[0]
 
     def _forward(self, model: Any, batch: Batch, temperature: float) -> tuple[Tensor, Tensor]:
-        low = self.config.precision == "bfloat16"
-        with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=low):
-            return logprobs(model, batch, temperature)
+        return logprobs(model, batch, temperature, self.config.precision)
 
 
 def trim_memory() -> None:

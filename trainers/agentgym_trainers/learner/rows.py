@@ -17,7 +17,7 @@ import torch
 from agentgym.context.context import Context, Turn
 from agentgym.credit import Floats
 from agentgym.errors import BadInput
-from agentgym.rendering.renderer import Renderer
+from agentgym.rendering.protocol import Renderer
 from agentgym.rendering.transcript import Transcript
 from agentgym.tools.tool import Tool
 from agentgym.trajectory import Step, Trajectory

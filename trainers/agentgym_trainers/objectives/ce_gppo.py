@@ -52,17 +52,20 @@ def ce_gppo(
     [True, False, False, True]
 
     Beyond a bound the loss is beta times that of PPO, not the same. The dual clip bounds the loss
-    where A < 0 at dual_clip |A|, without gradient.
+    where A < 0 at dual_clip |A|, without gradient. The log-ratio is clamped to +-20; beyond, a
+    token has a gradient only where a bound gives it one, whose size does not depend on r.
     """
     mask = mask.bool()
     new = new.where(mask, 0.0)
-    ratio = log_ratio(new.detach(), old, mask).exp()
+    clamped = log_ratio(new, old, mask)
+    ratio = clamped.detach().exp()
     below = (advantages < 0) & (ratio < 1 - clip_low)
     above = (advantages > 0) & (ratio > 1 + clip_high)
     weight = ratio.where(~below, beta1 * (1 - clip_low))
     weight = weight.where(~above, beta2 * (1 + clip_high))
     # p / sg(p) by its value and gradient, since of a tiny p it would be 0/0
-    loss, bounded = -advantages * weight * (1 + (new - new.detach())), below | above
+    moving = new.where(below | above, clamped)
+    loss, bounded = -advantages * weight * (1 + (moving - moving.detach())), below | above
     if dual_clip is not None:
         beyond = (advantages < 0) & (ratio > dual_clip)
         loss, bounded = (-advantages * dual_clip).where(beyond, loss), bounded | beyond

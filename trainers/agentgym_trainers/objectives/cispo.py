@@ -41,7 +41,7 @@ def cispo(
     ([1.2, 1.104], [True, False])
 
     The loss is a log-likelihood and not a ratio: it is not comparable with that of PPO, and its
-    sign says nothing.
+    sign says nothing. The weight has no gradient, so the clamp of its log-ratio to +-20 ends none.
     """
     mask = mask.bool()
     ratio = log_ratio(new.detach(), old, mask).exp()

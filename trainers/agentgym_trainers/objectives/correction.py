@@ -8,11 +8,19 @@ p_old is the trainer's own probability before the step's first update:
     w = exp(clamp(sum d over the trajectory, -20, 20))      of a sequence
     truncated:  clamp(w, low, high)                         TIS (Yao et al. 2025)
     masked:     w where low <= w <= high, else no loss      MIS (Liu, Li et al. 2025)
+    normalise:  w / mean of w                               self-normalised importance sampling
 
 The clipped surrogate is then taken at p_new / p_old and multiplied by w after clipping (decoupled
 PPO: Hilton et al. 2021, 2110.00641); w has no gradient. A sequence is every token that the policy
 sampled in one trajectory, in however many rows they are trained: what the environment wrote has
 the same probability under both policies and drops out of the product.
+
+That mean is over all sampled tokens of the batch, at the level of a sequence over its trajectories,
+each of which counts once, as in verl's code. Masked weights are zeros in it, so where losses are
+averaged over tokens the result is sum w l / sum w; rejected tokens are in it like the others.
+
+A weight or divergence that is at a bound up to a few roundings of the logprobs, which are float32,
+is within it: the exponential of a difference of logarithms is hardly ever exactly 2.
 
 A token without loss still counts where losses are averaged, as in TRL (verl takes it out of the
 mean): rejecting some tokens must not make the step of the others larger.
@@ -32,6 +40,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Reduction = Literal["sum", "mean", "amax"]
+ROUNDINGS = 4
+"""How many roundings a log-ratio may be off, where it is compared with a bound."""
 
 
 class Rejection(BaseModel):
@@ -84,6 +94,8 @@ class Correction(BaseModel):
     loss."""
     high: Annotated[float, Field(ge=1)] = 2.0
     """The largest weight. truncated: larger ones are cut; masked: those tokens have no loss."""
+    normalise: bool = False
+    """Divide the weights by their mean over the batch (self-normalised importance sampling)."""
     reject: tuple[Rejection, ...] = ()
     """Bounds on the divergence; a token has a loss only within all of them."""
 
@@ -95,6 +107,8 @@ class Correction(BaseModel):
                 f"the difference of the policies already; weights = {self.weights!r} would count "
                 "it twice. Set old = 'recomputed', or weights = 'none'"
             )
+        if self.normalise and self.weights == "none":
+            raise ValueError("normalise divides weights by their mean; weights = 'none' has none")
         return self
 
     @property
@@ -113,24 +127,41 @@ def importance(log_ratio: Tensor, sequence: Tensor, settings: Correction) -> Ten
     Returns:
         shape (T,), float64, without gradient; 0 where the token is rejected, else positive.
     """
+    import torch  # noqa: PLC0415  the settings are read without it
+
     d = log_ratio.detach().double()
+    rounding = ROUNDINGS * max(torch.finfo(x).eps for x in (log_ratio.dtype, torch.float32))
     weight = d.new_ones(d.shape)
     if settings.weights != "none":
         whole = d if settings.level == "token" else over_sequence(d, sequence, "sum")
-        weight = whole.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
-        if settings.weights == "truncated":
-            weight = weight.clamp(settings.low, settings.high)
-        else:
-            within = (weight >= settings.low) & (weight <= settings.high)
-            weight = weight.where(within, 0.0)
+        raw = whole.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
+        weight = raw.clamp(settings.low, settings.high)
+        if settings.weights == "masked":
+            size = d.abs() if settings.level == "token" else over_sequence(d.abs(), sequence, "sum")
+            slack = (raw * rounding * (1 + size)).where(size.isfinite(), 0.0)
+            weight = weight.where((weight - raw).abs() <= slack, 0.0)
+        if settings.normalise:
+            weight = _over_its_mean(weight, sequence, settings.level)
     for bound in settings.reject:
         value = divergence(d, bound.estimator)
+        size = value.abs()
         if bound.over != "token":
-            value = over_sequence(value, sequence, "amax" if bound.over == "max" else bound.over)
+            reduction: Reduction = "amax" if bound.over == "max" else bound.over
+            value, size = (over_sequence(x, sequence, reduction) for x in (value, size))
         low = -math.inf if bound.low is None else bound.low
         high = math.inf if bound.high is None else bound.high
-        weight = weight.where((value >= low) & (value <= high), 0.0)
+        slack = (rounding * size).where(size.isfinite(), 0.0)
+        weight = weight.where((value >= low - slack) & (value <= high + slack), 0.0)
     return weight
+
+
+def _over_its_mean(weight: Tensor, sequence: Tensor, level: Literal["token", "sequence"]) -> Tensor:
+    """``weight`` divided by its mean over all tokens, or over all trajectories."""
+    times = weight.new_ones(weight.shape)
+    if level == "sequence":
+        times = times / over_sequence(times, sequence, "sum")
+    total = (weight * times).sum()
+    return weight * times.sum() / total if total > 0 else weight
 
 
 def divergence(log_ratio: Tensor, estimator: KLForm) -> Tensor:

@@ -43,15 +43,17 @@ def gspo(
 
     A sequence is the sampled tokens of a row; where the past was edited, each segment is a row.
     Tokens may have advantages of their own; where those of a row are equal, the mean over its
-    tokens has the gradient of the sequence form (eq. 5). The mean log-ratio is clamped to +-20. A
-    bound takes effect on all tokens of a row whose advantages have one sign, or on none of them.
+    tokens has the gradient of the sequence form (eq. 5). The mean log-ratio is clamped to +-20 and
+    has no gradient beyond, as PPO's. A bound takes effect on all tokens of a row whose advantages
+    have one sign, or on none of them.
     """
     mask = mask.bool()
     new = new.where(mask, 0.0)
     log_ratio = (new.detach() - old).where(mask, 0.0)
     mean = log_ratio.sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
     sequence = mean.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
-    ratio = sequence * (1 + (new - new.detach()))  # the value and gradient of p / sg(p), never 0/0
+    moving = new.where(mean.abs() <= LARGEST_LOG_RATIO, new.detach())
+    ratio = sequence * (1 + (moving - new.detach()))  # p / sg(p), which of a tiny p would be 0/0
     unclipped = -advantages * ratio
     clipped = -advantages * ratio.clamp(1 - clip_low, 1 + clip_high)
     loss = unclipped.maximum(clipped).where(mask, 0.0)

@@ -31,8 +31,6 @@ from agentgym_trainers.run.stopping import GRACE, Stop, Stopped
 from agentgym_trainers.sampling.experience import Experience, gather
 from agentgym_trainers.sampling.prefetch import prefetching
 
-LARGEST_MISMATCH = 1e-3
-
 
 async def train(
     config: TrainConfig, display: Display | None = None, stop: Stop | None = None
@@ -119,6 +117,7 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
             f"{_context(run)} tokens"
         )
     if experience.trained_on:
+        await anyio.to_thread.run_sync(run.agreement.require, experience.trained_on)
         started = time.perf_counter()
         batch = await anyio.to_thread.run_sync(_credited, run, experience, step)
         numbers |= batch.measured
@@ -136,8 +135,7 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
                     attribution=config.rollouts.attribution,
                 )
             )
-        if config.policy.engine == "local" and not batch.replayed:
-            _require_agreement(learnt["mismatch"])
+        run.agreement.watch(step, learnt["mismatch"])
         numbers |= {f"update/{name}": value for name, value in learnt.items()}
         numbers["update/advantage_abs"] = float(np.abs(batch.advantages).mean())
         numbers["seconds/credit"] = ended - started
@@ -174,16 +172,6 @@ def _context(run: Run) -> int:
     """Tokens that prompt and answer may have."""
     limits = (run.config.rollouts.limits.max_context, run.sampler.policy.max_context)
     return min(limit for limit in limits if limit is not None)
-
-
-def _require_agreement(mismatch: float) -> None:
-    """Policy and learner must give the sampled tokens the same logprobs."""
-    if not mismatch <= LARGEST_MISMATCH:  # a NaN too
-        raise AgentGymError(
-            f"policy and learner disagree about the sampled tokens: mean |difference| of their "
-            f"logprobs is {mismatch:.2g}. This model transforms its logits in a way that "
-            "learner/forward.py does not know, and cannot be trained here"
-        )
 
 
 def _describe(experience: Experience, step: int) -> dict[str, float]:

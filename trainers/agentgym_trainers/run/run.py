@@ -21,6 +21,7 @@ from agentgym_trainers.learner.learner import Learner
 from agentgym_trainers.rollouts.success_replay import Successes
 from agentgym_trainers.run import checkpoint
 from agentgym_trainers.run.adapter_folder import adapter
+from agentgym_trainers.run.agreement import Agreement
 from agentgym_trainers.run.held_out import forget_after
 from agentgym_trainers.run.metrics import Metrics
 from agentgym_trainers.run.run_folder import record, require_same
@@ -42,6 +43,7 @@ class Run:
     order: TaskOrder
     held_out: list[Task]
     learner: Learner
+    agreement: Agreement
     tokenizer: Any
     sampler: Sampler
     state: checkpoint.State
@@ -108,6 +110,7 @@ async def opened(config: TrainConfig, display: Display, stop: Stop) -> AsyncIter
                 order=TaskOrder(tasks[config.env.train_split], config.seed),
                 held_out=tasks[config.env.test_split][: config.evaluation.tasks],
                 learner=learner,
+                agreement=Agreement(config, learner, display.say),
                 tokenizer=tokenizer,
                 sampler=plays,
                 state=state,

@@ -13,7 +13,8 @@ import torch
 from agentgym.env.text_env import Task
 from agentgym.errors import BadInput
 from agentgym.policy.folder import base_folder, named_folder
-from agentgym.policy.local import LocalPolicy, load_folder, put
+from agentgym.policy.loading import load_folder, put
+from agentgym.policy.local import LocalPolicy
 from agentgym.seeding import derive_seed
 from agentgym.tools.tool import Tool
 from agentgym_trainers.config import ModelConfig, TrainConfig

@@ -15,6 +15,7 @@ from agentgym.rollouts.collection import collect
 from agentgym.seeding import derive_seed
 from agentgym.trajectory import Group, Trajectory
 from agentgym_trainers.config import TrainConfig
+from agentgym_trainers.credit.groups import constant
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ async def gather(
                 continue
             complete = [t for t in group.trajectories if t.failure is None and t.steps]
             taken_as_is = not config.rollouts.dynamic or experience.batches == last
-            if len(complete) > 1 and (taken_as_is or len({t.reward for t in complete}) > 1):
+            returns = np.array([t.reward for t in complete])
+            if len(complete) > 1 and (taken_as_is or not constant(returns)):
                 kept.append(group.model_copy(update={"trajectories": complete}))
     experience.trained_on = [t for group in kept for t in group.trajectories]
     experience.seconds = time.perf_counter() - started

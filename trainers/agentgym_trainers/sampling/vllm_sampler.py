@@ -18,10 +18,10 @@ from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.process import OwnServer, adapter_arguments, serving
 from agentgym.policy.vllm.server import Capabilities, Server
-from agentgym.rendering.renderer import Renderer
+from agentgym.rendering.protocol import Renderer
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.display import Display
-from agentgym_trainers.weights import adapter, folder
+from agentgym_trainers.weights import adapter, folder, rounding
 from agentgym_trainers.weights.update import Probe, WeightSync
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -93,6 +93,7 @@ async def server_sampler(
             )
             stage.advance()
         servers = [own]
+    _warn(config, model, display)
     policy, sync, probe = await _following(config, model, servers, stack)
     for server in servers:
         if isinstance(server, OwnServer):
@@ -115,6 +116,7 @@ async def in_process_sampler(
         opening = in_process(start, config.policy.vllm, arguments=arguments)
         engine = await stack.enter_async_context(opening)
         stage.advance()
+    _warn(config, model, display)
     return InProcessSampler(engine.asleep, *await _following(config, model, [engine], stack))
 
 
@@ -131,7 +133,18 @@ async def _following(
     sync = _weight_sync(config, policy, model)
     stack.callback(sync.close)
     prompt = _first_prompt(config, policy.renderer)
-    return policy, sync, Probe(policy, model, prompt, config.rollouts.sampling.temperature)
+    temperature = config.rollouts.sampling.temperature
+    probe = Probe(policy, model, prompt, temperature, config.optimizer.precision)
+    return policy, sync, probe
+
+
+def _warn(config: TrainConfig, model: Any, display: Display) -> None:
+    """Say if the engine's precision would hide most of each update."""
+    dtype = DTYPES.get(config.policy.vllm.dtype, torch.bfloat16)  # auto: what vLLM prefers
+    if config.policy.weights == "adapter" or dtype is torch.float32:
+        return
+    if said := rounding.warning(model, config.optimizer.lr, dtype):
+        display.say(said)
 
 
 def _first_prompt(config: TrainConfig, renderer: Renderer) -> list[int]:

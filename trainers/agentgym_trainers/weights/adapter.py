@@ -6,10 +6,13 @@ import shutil
 from typing import Any
 
 import anyio.to_thread
+from peft.tuners import lora
 
+from agentgym.errors import BadInput
 from agentgym.policy.vllm import InFlight
 from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
+from agentgym_trainers.learner.lora import adapted, plain
 from agentgym_trainers.weights.folder import memory_folder
 from agentgym_trainers.weights.update import update
 
@@ -20,7 +23,18 @@ class AdapterSync:
     """Writes the adapter, then lets the servers load it; the base model stays as it is."""
 
     def __init__(self, policy: VLLMPolicy, model: Any, in_flight: InFlight) -> None:
-        """Sample from the adapter as soon as one has been sent."""
+        """Sample from the adapter as soon as one has been sent.
+
+        Raises:
+            BadInput: it adapts something that vLLM cannot adapt.
+        """
+        for name, layer in adapted(model):
+            if type(layer) is not lora.Linear or layer is model.get_output_embeddings():
+                raise BadInput(
+                    f"policy.weights = 'adapter': vLLM loads adapters of linear layers inside the "
+                    f"model, and {plain(name)} is none; leave it out of model.lora.targets, or "
+                    "send the merged weights: policy.weights = 'folder'"
+                )
         self.policy, self.model, self.in_flight = policy, model, in_flight
         self.folder = memory_folder()
         self.version = 0

@@ -21,7 +21,7 @@ from agentgym.policy.vllm import InFlight
 from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym_trainers.weights.update import update
-from agentgym_trainers.weights.whole import whole_weights
+from agentgym_trainers.weights.whole import checkpoint_weights
 
 MEMORY = Path("/dev/shm")
 
@@ -78,7 +78,7 @@ class FolderSync:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self) -> None:
-        weights = dict(whole_weights(self.model, self.dtype))
+        weights = dict(checkpoint_weights(self.model, self.dtype))
         needed = sum(value.nbytes for value in weights.values())
         file = self.folder / "model.safetensors"
         free = shutil.disk_usage(self.folder).free

@@ -28,7 +28,7 @@ from agentgym.policy.vllm import InFlight
 from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.server import Server
-from agentgym_trainers.weights.whole import whole_weights
+from agentgym_trainers.weights.whole import checkpoint_weights
 
 Backend = Literal["nccl", "ipc"]
 
@@ -144,7 +144,7 @@ class _Source(WeightSource):
         return [ParamMeta(name, value.dtype, tuple(value.shape)) for name, value in self]
 
     def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
-        return whole_weights(self.model, self.dtype)
+        return checkpoint_weights(self.model, self.dtype)
 
 
 async def _in_daemon(work: Callable[[], None], seconds: float, what: str) -> None:

@@ -1,8 +1,8 @@
 """A weight update: every server pauses, loads, labels what it samples from then on, and resumes.
 
 Each step has a time limit and an error that names the server, so an update cannot hang. Afterwards
-a probe compares logprobs of the engine with those of the trainer: an update that went wrong in
-silence (a tied head that stayed old, a name that was not matched) shows there.
+a probe compares logprobs of the engine with those of the learner's own forward pass: an update that
+went wrong in silence (a tied head that stayed old, a name that was not matched) shows there.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import anyio
+import numpy as np
 import torch
 
 from agentgym.errors import AgentGymError
 from agentgym.policy import Sampling
+from agentgym.policy.agreement import mean_difference
 from agentgym.policy.vllm import InFlight
 from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
 from agentgym.policy.vllm.tokens import SampleRequest
+from agentgym_trainers.learner.batches import micro_batches, weigh
+from agentgym_trainers.learner.forward import Precision, logprobs
+from agentgym_trainers.learner.rows import Row
 
 PROBE_TOKENS = 16
 EXACT = 1e-4  # float32 on both sides agrees better than this
@@ -76,10 +81,24 @@ class Probe:
     """Compares each server with the trainer on a completion of one prompt."""
 
     def __init__(
-        self, policy: VLLMPolicy, model: Any, prompt: Sequence[int], temperature: float
+        self,
+        policy: VLLMPolicy,
+        model: Any,
+        prompt: Sequence[int],
+        temperature: float,
+        precision: Precision = "float32",
     ) -> None:
-        """Choose what is sampled: a prompt such as the run's own, at its temperature."""
-        self.policy, self.model, self.prompt = policy, model, list(prompt)
+        """Choose what is sampled: a prompt such as the run's own, at its temperature.
+
+        Args:
+            policy: whose servers are compared.
+            model: the trainer's.
+            prompt: ids.
+            temperature: at which the servers sample.
+            precision: of the learner's forward pass.
+        """
+        self.policy, self.model, self.precision = policy, model, precision
+        self.prompt = list(prompt)
         self.sampling = Sampling(max_tokens=PROBE_TOKENS, temperature=temperature)
         self.usual: float | None = None
 
@@ -121,16 +140,28 @@ class Probe:
                 f"{server.url} labels its tokens {sorted(labels)} after the update to {version}"
             )
         own = await anyio.to_thread.run_sync(
-            _logprobs, self.model, self.prompt, sampled.ids, self.sampling.temperature
+            _logprobs,
+            self.model,
+            self.prompt,
+            sampled.ids,
+            self.sampling.temperature,
+            self.precision,
         )
-        return float((own - torch.tensor(sampled.logprobs)).abs().mean())
+        return mean_difference(sampled.logprobs, own.tolist())
 
 
 @torch.no_grad()
 def _logprobs(
-    model: Any, prompt: Sequence[int], ids: Sequence[int], temperature: float
+    model: Any,
+    prompt: Sequence[int],
+    ids: Sequence[int],
+    temperature: float,
+    precision: Precision = "float32",
 ) -> torch.Tensor:
-    whole = torch.tensor([[*prompt, *ids]], device=model.device)
-    logits = model(input_ids=whole, logits_to_keep=len(ids) + 1).logits[0, :-1].float()
-    distribution = torch.log_softmax(logits / temperature, dim=-1)
-    return distribution.gather(1, whole[0, len(prompt) :, None])[:, 0].cpu()
+    """ln p of ``ids`` behind ``prompt`` by the learner's forward pass, shape (tokens,)."""
+    row = Row(0)
+    row.add_context(prompt)
+    row.add_sampled(ids, [0.0] * len(ids), [0], [0], np.zeros((1, len(ids))))
+    (batch,) = micro_batches([row], weigh([row], "token-mean"), len(row), str(model.device))
+    found, _ = logprobs(model, batch, temperature, precision)
+    return found[0, len(prompt) :].cpu()

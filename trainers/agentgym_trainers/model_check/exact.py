@@ -1,0 +1,78 @@
+"""Sampling against the learner and the model's plain forward pass, in turns of uneven lengths."""
+
+from __future__ import annotations
+
+from agentgym.policy.architecture import longest_context, require_cache
+from agentgym.policy.decoding import recomputed
+from agentgym_trainers.model_check.subject import (
+    EXACT,
+    Broken,
+    Subject,
+    learner_difference,
+    plain_logits,
+    play,
+)
+
+
+def sampling(subject: Subject) -> str:
+    """Sampled from caches, in batches, tokens have the logprobs of the plain forward pass."""
+    require_cache(subject.model)
+    worst = max(
+        abs(sampled - again)
+        for sequence in play(subject.model, subject.plain_ids)
+        for row in sequence
+        for sampled, again in zip(row.logprobs, recomputed(subject.model, row), strict=True)
+    )
+    return _within(worst, "the local policy does not sample this model exactly; vLLM may serve it")
+
+
+def learner(subject: Subject) -> str:
+    """The learner computes the logprobs of the plain forward pass, in padded rows."""
+    worst = learner_difference(subject.model, subject.sequences)
+    return _within(worst, "the learner cannot follow this model; do not train it here")
+
+
+def causal(subject: Subject) -> str:
+    """A token's logprob depends on the tokens before it alone."""
+    ids = subject.plain_ids[:24]
+    short, long = plain_logits(subject.model, ids[:12]), plain_logits(subject.model, ids)[:12]
+    gap = float((short.log_softmax(-1) - long.log_softmax(-1)).abs().max())
+    return _within(gap, "it looks ahead: take a decoder, or set is_decoder in config.json")
+
+
+def transforms(subject: Subject) -> str:
+    """What lies between the output head and the logits is known."""
+    seen = []
+    head = subject.model.get_output_embeddings()
+    hook = head.register_forward_hook(lambda _module, _arguments, output: seen.append(output))
+    logits = plain_logits(subject.model, subject.plain_ids[:12])
+    hook.remove()
+    if not seen:
+        raise Broken("the logits are made without the output head; the learner refuses this model")
+    raw = seen[0][0].float()[..., : logits.shape[-1]]
+    scale = float((logits * raw).sum() / (raw * raw).sum())
+    left = float((logits - scale * raw).abs().max() / logits.abs().max())
+    if left < 1e-5:
+        return "nothing" if abs(scale - 1) < 1e-5 else f"a factor of {scale:g}"
+    return "a transform that is not linear, such as a soft cap"
+
+
+def positions(subject: Subject) -> str:
+    """Positions, windows and rotary tables do not depend on what else is in a batch."""
+    config = subject.model.config.get_text_config(decoder=True)
+    longest = max(map(len, subject.sequences))
+    said = [f"{longest_context(subject.model.config) or 'any number of'} positions"]
+    if any(getattr(m, "rope_type", None) == "fixed" for m in subject.model.modules()):
+        kind = config.rope_parameters["rope_type"]
+        said.append(f"the {kind} table is fixed, as vLLM fixes it")
+    window = getattr(config, "sliding_window", None)
+    if window:
+        crossed = "crossed" if longest > window else f"not reached by the {longest} tokens tried"
+        said.append(f"a window of {window}, {crossed}")
+    return ", ".join(said)
+
+
+def _within(worst: float, otherwise: str) -> str:
+    if not worst <= EXACT:
+        raise Broken(f"they differ by up to {worst:.1e} nats: {otherwise}")
+    return f"up to {worst:.1e} nats"
