@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from agentgym.errors import BadInput
 
 M = TypeVar("M", bound=BaseModel)
+BYTE_ORDER_MARK = "\ufeff"  # some editors begin a file with it
 SETTINGS = ConfigDict(
     frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
 )
@@ -25,14 +26,17 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:
-        BadInput: no such file, not UTF-8, or not TOML; the message says where.
+        BadInput: it cannot be read, is not UTF-8, or not TOML; the message says where.
     """
     try:
-        return tomllib.loads(Path(path).read_bytes().decode("utf-8"))
+        text = Path(path).read_bytes().decode("utf-8")
+        return tomllib.loads(text.removeprefix(BYTE_ORDER_MARK))
     except FileNotFoundError:
         raise BadInput(f"no config file {path}") from None
     except IsADirectoryError:
         raise BadInput(f"{path} is a folder, not a config file") from None
+    except OSError as error:
+        raise BadInput(f"cannot read the config file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadInput(
             f"{path} is not UTF-8: byte {error.start} cannot be read; save it as UTF-8"

@@ -65,12 +65,21 @@ class Disagreement(AgentGymError, RuntimeError):
 class ServerError(AgentGymError, RuntimeError):
     """A server (of a model or of tools) could not be reached, did not respond, or refused."""
 
-    def __init__(self, message: str, *, status: int | None = None, pause: float | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        pause: float | None = None,
+        said: str = "",
+    ) -> None:
         super().__init__(message)
         self.status = status
         """The HTTP status; None when there was no answer."""
         self.pause = pause
         """Seconds to wait before a retry; None where a retry would not help."""
+        self.said = said
+        """The server's own words, where it refused."""
 
 
 class MissingExtra(AgentGymError, ImportError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -98,6 +99,9 @@ class Step(BaseModel):
     """For each sampled id, the number of training steps of the weights that sampled it."""
     usage: Usage | None = None
     """Tokens and cost, as the endpoint counted them."""
+    refused_parameters: list[str] = []
+    """Parameters of sampling (temperature, seed, ...) that the endpoint does not take, so that the
+    action was sampled without them."""
     seconds: dict[str, float] = {}
     """Wall time by side: ``policy``, ``environment``."""
     info: dict[str, JsonValue] = {}
@@ -190,7 +194,7 @@ def read_jsonl(path: Path | str) -> Iterator[Trajectory]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield Trajectory.model_validate_json(line)
+                yield Trajectory.model_validate_json(line.removeprefix(BOM_UTF8))
             except ValidationError as error:
                 what = error.errors()[0]
                 place = ".".join(map(str, what["loc"]))

@@ -59,8 +59,17 @@ def test_imports_point_inwards(package, file):
 
 ROOMS = {
     "agentgym": (
-        *("errors", "numbers", "config", "seeding", "parts", "runtime", "tools", "env", "testing"),
-        *("context", "rendering", "trajectory", "credit", "policy", "rollouts", "evaluation"),
+        *("errors", "paths", "numbers", "config", "seeding", "parts", "runtime", "tools", "env"),
+        *(
+            "testing",
+            "context",
+            "rendering",
+            "trajectory",
+            "credit",
+            "policy",
+            "rollouts",
+            "evaluation",
+        ),
         *("export", "mcp", "cli", "__main__"),
     ),
     "agentgym_trainers": (

@@ -21,7 +21,6 @@ import agentgym
 from agentgym.errors import AgentGymError, BadInput
 from agentgym_trainers.config import load
 from agentgym_trainers.display import Display
-from agentgym_trainers.run import checkpoint
 from agentgym_trainers.run.loop import train
 from agentgym_trainers.run.metrics import read
 from agentgym_trainers.run.run_folder import locked
@@ -190,34 +189,6 @@ def test_a_run_that_has_ended_is_read_and_can_be_lengthened(
 def test_other_settings_are_refused_and_named(config_file: Path, whole: Path) -> None:
     with pytest.raises(BadInput, match=r"credit.gamma: 0.95 there, 0.5 now"):
         run(config_file, whole, "--credit.gamma=0.5")
-
-
-def test_a_full_disk_is_one_clear_error_and_loses_nothing(
-    config_file: Path, whole: Path, tmp_path: Path
-) -> None:
-    """The kernel refuses to let a file grow, as it does when the disk is full."""
-    folder = tmp_path / "full"
-    run(config_file, folder, "--steps=2")
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); "
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            limited + TRAIN,
-            str(config_file),
-            f"--run_dir={folder}",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode != 0
-    assert "AgentGymError" in done.stderr.splitlines()[-3] or "AgentGymError" in done.stderr
-    assert "the same command" in done.stderr
-    assert not list((folder / "checkpoints").glob(".partial*"))
-    run(config_file, folder)
-    assert read(folder / "metrics.jsonl")[-1]["step"] == 4
-    assert checkpoint.read_state(folder / "checkpoints/step-000004").step == 4
 
 
 def test_dynamic_sampling_drops_groups_without_a_difference(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentgym.cli.options import Engine, Seed, Settings, table_of
+from agentgym.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,8 @@ def evaluate(
         ),
     ] = None,
     saved: Annotated[
-        list[Path] | None, typer.Option("--from", help="A file of saved episodes (JSONL).")
+        list[Path] | None,
+        typer.Option("--from", parser=expanded, help="A file of saved episodes (JSONL)."),
     ] = None,
     split: Annotated[str, typer.Option(help="Which tasks.")] = "test",
     tasks: Annotated[int, typer.Option(min=0, help="The first so many; 0 means all.")] = 0,
@@ -57,7 +59,8 @@ def evaluate(
     seed: Seed = 0,
     settings: Settings = None,
     out: Annotated[
-        Path | None, typer.Option(help="Save the episodes (JSONL); -1, -2, ... with several.")
+        Path | None,
+        typer.Option(parser=expanded, help="Save the episodes (JSONL); -1, -2, ... with several."),
     ] = None,
     transcripts: Annotated[int, typer.Option(min=0, help="Print so many episodes of each.")] = 0,
 ) -> None:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from agentgym.paths import expanded
+
 Env = Annotated[str, typer.Argument(help="An environment's id, as `agentgym list` shows it.")]
 Settings = Annotated[
     list[str] | None,
@@ -16,6 +18,10 @@ Engine = Annotated[
         metavar="KEY=VALUE",
         help="A setting of vLLM, as [policy.vllm] of a training config has them; repeatable.",
     ),
+]
+EpisodesPath = Annotated[
+    Path,
+    typer.Argument(parser=expanded, help="A file of episodes (JSONL), or a run's folder."),
 ]
 Seed = Annotated[int, typer.Option(help="Of everything that is random.")]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from agentgym.cli.options import episodes_file, short, table_of
+from agentgym.cli.options import EpisodesPath, episodes_file, short, table_of
+from agentgym.paths import expanded
 
 if TYPE_CHECKING:
     from agentgym.credit import Credit, Floats, Integers
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    path: Annotated[Path, typer.Argument(help="A file of episodes (JSONL), or a run's folder.")],
+    path: EpisodesPath,
     credit: Annotated[
         list[str] | None, typer.Option(help="An algorithm; repeatable. Default: gigpo and grpo.")
     ] = None,
@@ -29,7 +30,9 @@ def replay(
         typer.Option("--set", metavar="NAME.KEY=VALUE", help="E.g. gigpo.gamma=0.9; repeatable."),
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Steps to show.")] = 15,
-    png: Annotated[Path | None, typer.Option(help="Draw the advantages into this file.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(parser=expanded, help="Draw the advantages into this file.")
+    ] = None,
 ) -> None:
     """Recompute the advantages of saved episodes and show where algorithms differ most.
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from agentgym.paths import expanded
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -15,9 +17,14 @@ def register(app: typer.Typer) -> None:
 
 def select(
     episodes: Annotated[
-        Path, typer.Argument(help="Saved episodes (JSONL): agentgym eval ... --samples 16 --out F")
+        Path,
+        typer.Argument(
+            parser=expanded, help="Saved episodes (JSONL): agentgym eval ... --samples 16 --out F"
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Write the task ids here, a line each.")],
+    out: Annotated[
+        Path, typer.Option(parser=expanded, help="Write the task ids here, a line each.")
+    ],
     least: Annotated[int, typer.Option(min=0, help="Solved at least so often.")] = 1,
     most: Annotated[
         int | None, typer.Option(min=0, help="... and at most so often; default: any number.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentgym.cli.options import Engine, table_of
+from agentgym.paths import expanded
 
 if TYPE_CHECKING:
     from agentgym.policy.vllm import EngineConfig
@@ -29,7 +30,9 @@ def serve(
         int, typer.Option(min=0, help="Make room for LoRA adapters up to this rank; 0: none.")
     ] = 0,
     engine: Engine = None,
-    log: Annotated[Path, typer.Option(help="The server's own output.")] = Path("vllm.log"),
+    log: Annotated[Path, typer.Option(parser=expanded, help="The server's own output.")] = Path(
+        "vllm.log"
+    ),
 ) -> None:
     """Start vLLM and keep it running: restarted when it dies, stopped with Ctrl-C.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agentgym.cli.options import episodes_file, short
+from agentgym.cli.options import EpisodesPath, episodes_file, short
+from agentgym.paths import expanded
 
 if TYPE_CHECKING:
     from agentgym.trajectory import Group, Step, Trajectory
@@ -19,9 +20,11 @@ def register(app: typer.Typer) -> None:
 
 
 def tree(
-    path: Annotated[Path, typer.Argument(help="A file of episodes (JSONL), or a run's folder.")],
+    path: EpisodesPath,
     group: Annotated[int, typer.Option(min=0, help="Which group of the file, from 0.")] = 0,
-    png: Annotated[Path | None, typer.Option(help="Draw the tree into this file.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(parser=expanded, help="Draw the tree into this file.")
+    ] = None,
 ) -> None:
     """Show where episodes branched, what each path did there, and how uncertain it was."""
     from rich.console import Console

@@ -31,11 +31,11 @@ def read_selection(file: Path | str) -> set[str]:
     """The task ids of a selection.
 
     Raises:
-        BadInput: there is no such file, or it is empty.
+        BadInput: there is no such file, it is not UTF-8, or it is empty.
     """
     try:
-        names = Path(file).read_text(encoding="utf-8").split("\n")
-    except OSError as error:
+        names = Path(file).read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read the selection of tasks {file}: {error}") from error
     ids = {name.strip() for name in names} - {""}
     if not ids:

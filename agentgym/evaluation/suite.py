@@ -24,6 +24,7 @@ from agentgym.config import read_toml, validate
 from agentgym.env.registry import load_plugins, make
 from agentgym.env.text_env import Task, TextEnv
 from agentgym.errors import BadInput, UnknownName
+from agentgym.paths import expanded
 
 _files: dict[str, Path] = {}
 
@@ -115,9 +116,10 @@ def suite(name: Path | str) -> Suite:
     """
     load_plugins()
     name = str(name)
-    if name not in _files and not Path(name).is_file():
+    file = _files.get(name) or expanded(name)
+    if not file.is_file():
         raise UnknownName("suite", name, _files, "A TOML file of your own can be named by path.")
-    return _read(_files.get(name) or Path(name))
+    return _read(file)
 
 
 def _read(file: Path) -> Suite:

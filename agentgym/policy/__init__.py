@@ -71,6 +71,8 @@ class Completion:
     """Version of the weights that sampled each id, shape as ``ids``."""
     usage: Usage | None = None
     """Tokens and cost, as the endpoint counted them."""
+    refused_parameters: Sequence[str] = ()
+    """Parameters of sampling that the endpoint does not take: they were not sent."""
 
 
 class Policy(Protocol):

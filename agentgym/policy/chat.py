@@ -7,6 +7,7 @@ A native tool call becomes text too, in the form that environments read in a mod
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -17,10 +18,12 @@ from pydantic import ValidationError
 from agentgym.errors import BadInput, ServerError, UnknownName
 from agentgym.policy import Completion, Prompt, Sampling
 from agentgym.policy.chat_completion import ChatCompletion
+from agentgym.policy.chat_parameters import Parameters
 from agentgym.policy.connections import Connections
-from agentgym.policy.retry import request
+from agentgym.policy.retry import request, said
 
 OPENAI_KEY = "OPENAI_API_KEY"
+REFUSALS = {httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY}
 
 
 class ChatPolicy:
@@ -28,6 +31,8 @@ class ChatPolicy:
 
     What the API has no word for is the server's own choice: ``top_k`` is sent when it is set, but
     a server whose model brings a default (vLLM reads ``generation_config.json``) uses that.
+    A parameter that the server refuses (reasoning models: ``max_tokens``, ``temperature``) is sent
+    under the name that it asks for or left out from then on; a warning and the steps say so.
     """
 
     renderer = None
@@ -83,6 +88,7 @@ class ChatPolicy:
         self.tool_choice = tool_choice
         self.concurrency, self.timeout, self.attempts = concurrency, timeout, attempts
         self.connections = Connections(self._open)
+        self.parameters = Parameters()
 
     @asynccontextmanager
     async def session(self, name: str) -> AsyncIterator[None]:  # noqa: ARG002
@@ -117,14 +123,7 @@ class ChatPolicy:
         if client is None:
             raise BadInput("ask within a session: `async with policy.session(name)`")
         try:
-            response = await request(
-                client,
-                "POST",
-                "chat/completions",
-                json=self._body(prompt, sampling),
-                timeout=self.timeout,
-                attempts=self.attempts,
-            )
+            response = await self._ask(client, self._body(prompt, sampling))
         except ServerError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 await self._check_model(client)
@@ -132,16 +131,48 @@ class ChatPolicy:
         try:
             answer = ChatCompletion.model_validate_json(response.content)
         except ValidationError as error:
-            what = error.errors()[0]
             raise ServerError(
                 f"{response.url} answered with something else than a chat completion "
-                f"({what['msg']}: {what['input']!r:.80}); is it the address of such an API?"
+                f"({error.errors()[0]['msg']}): {said(response)}; is it the address of such an API?"
             ) from error
         return Completion(
             text=answer.text,
             finish_reason=answer.finish_reason,
             usage=answer.metered(self.input_price, self.output_price),
+            refused_parameters=self.parameters.left_out,
         )
+
+    async def _ask(self, client: httpx.AsyncClient, body: dict[str, Any]) -> httpx.Response:
+        """Send a request, and again without each parameter that the server refuses."""
+        learnt: dict[str, str] = {}
+        while True:
+            sent = self.parameters.taken(body)
+            try:
+                response = await request(
+                    client,
+                    "POST",
+                    "chat/completions",
+                    json=sent,
+                    timeout=self.timeout,
+                    attempts=self.attempts,
+                )
+            except ServerError as error:
+                known = set(self.parameters.instead)
+                name = error.status in REFUSALS and self.parameters.learn(error.said, sent)
+                if not name:
+                    self.parameters.forget(learnt)  # leaving them out has not helped
+                    raise
+                if name not in known:
+                    learnt[name] = error.said
+                continue
+            for name, words in learnt.items():
+                other = self.parameters.instead.get(name)
+                how = f"{other!r} is sent instead" if other else "it is left out, as steps record"
+                warnings.warn(
+                    f"{self.model} at {self.url} does not take {name!r}; {how}. It said: {words}",
+                    stacklevel=2,
+                )
+            return response
 
     def _body(self, prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -170,13 +201,13 @@ class ChatPolicy:
             raise UnknownName("model", self.model, names, hint=f"(the models of {self.url})")
 
     def _advice(self, error: ServerError) -> str:
-        said = str(error).lower()
+        words = str(error).lower()
         match error.status:
             case httpx.codes.UNAUTHORIZED:
                 source = f"the environment variable {self.key_variable}"
                 return f"; it is read from {source}{'' if self._key() else ', which is not set'}"
-            case httpx.codes.BAD_REQUEST if "context" in said and "length" in said:
+            case httpx.codes.BAD_REQUEST if "context" in words and "length" in words:
                 return "; the episode has outgrown the model: show less of its past (a window)"
-            case httpx.codes.BAD_REQUEST if "tool-call-parser" in said:
+            case httpx.codes.BAD_REQUEST if "tool-call-parser" in words:
                 return "; give the server these flags, or this policy tool_choice='none'"
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -16,7 +16,8 @@ MILLION = 1_000_000
 
 class _Function(BaseModel):
     name: str
-    arguments: str = ""
+    arguments: Any = None
+    """A JSON text, as the API has it, or what such a text would say."""
 
 
 class _ToolCall(BaseModel):
@@ -24,18 +25,24 @@ class _ToolCall(BaseModel):
 
 
 class _Message(BaseModel):
-    content: str | None = None
+    content: str | list[Any] | None = None
+    """A text, or parts of which some are text; thoughts, in parts or beside it, are left out."""
     tool_calls: list[_ToolCall] | None = None
+
+    @property
+    def text(self) -> str:
+        parts = [self.content] if isinstance(self.content, str) else self.content or ()
+        return "".join(map(_text, parts))
 
 
 class _Choice(BaseModel):
     message: _Message
-    finish_reason: str | None = None
+    finish_reason: Any = None
 
 
 class _Tokens(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class ChatCompletion(BaseModel):
@@ -49,18 +56,20 @@ class ChatCompletion(BaseModel):
         """What the model said, then its tool calls in the canonical form."""
         message = self.choices[0].message
         calls = [_written(call.function) for call in message.tool_calls or ()]
-        return "\n".join(part for part in (message.content, *calls) if part)
+        return "\n".join(part for part in (message.text, *calls) if part)
 
     @property
     def finish_reason(self) -> Literal["stop", "length"]:
-        """``length`` at the token limit; a tool call or a filter is a ``stop``."""
-        return "length" if self.choices[0].finish_reason == "length" else "stop"
+        """``length`` at the token limit; a tool call, a filter or no reason is a ``stop``."""
+        return "length" if self.choices[0].finish_reason in ("length", "max_tokens") else "stop"
 
     def metered(self, input_price: float, output_price: float) -> Usage | None:
         """Tokens and cost at prices per million tokens; None from a server that does not count."""
         if self.usage is None:
             return None
         prompt, completion = self.usage.prompt_tokens, self.usage.completion_tokens
+        if prompt is None or completion is None:
+            return None
         return Usage(
             prompt_tokens=prompt,
             completion_tokens=completion,
@@ -68,10 +77,18 @@ class ChatCompletion(BaseModel):
         )
 
 
+def _text(part: Any) -> str:
+    """The text of a part of a message; empty where it has none."""
+    if isinstance(part, dict) and part.get("type", "text") in {"text", "output_text"}:
+        part = part.get("text")
+    return part if isinstance(part, str) else ""
+
+
 def _written(function: _Function) -> str:
     """A call as a model writes it; the environment says what is wrong with its arguments."""
+    given = function.arguments or "{}"
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
     try:
-        arguments = json.loads(function.arguments or "{}")
-        return write_tool_call(ToolCall(name=function.name, arguments=arguments))
+        return write_tool_call(ToolCall(name=function.name, arguments=json.loads(text)))
     except (ValueError, RecursionError):
-        return write_unreadable_call(function.name, function.arguments)
+        return write_unreadable_call(function.name, text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentgym.errors import BadInput
+from agentgym.paths import expanded
 from agentgym.policy.smollm2 import smollm2
 from agentgym.policy.tokenizer import load_tokenizer
 from agentgym.rendering.renderer import ChatTemplate
@@ -19,7 +20,7 @@ MODEL, ADAPTER = "config.json", "adapter_config.json"
 
 def named_folder(name: str) -> Path:
     """The folder of a model by name: ``smollm2``, or a folder itself."""
-    return smollm2() if name == "smollm2" else Path(name).absolute()
+    return smollm2() if name == "smollm2" else expanded(name).absolute()
 
 
 def model_folder(folder: Path | str) -> Path:

@@ -96,15 +96,17 @@ async def _send(client: httpx.AsyncClient, message: httpx.Request) -> httpx.Resp
 
 def _refusal(response: httpx.Response) -> ServerError:
     status = response.status_code
+    words = said(response)
     advice = "see its log" if response.is_server_error else ADVICE.get(status, "")
     pause = _retry_after(response)
     if pause > LONGEST_PAUSE:
         advice += f"; it asks to be left alone for {pause:.0f} s"
     passing = status == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error
     return ServerError(
-        f"{response.url} answered {status}: {_said(response)}{f' ({advice})' if advice else ''}",
+        f"{response.url} answered {status}: {words}{f' ({advice})' if advice else ''}",
         status=status,
         pause=pause if passing else None,
+        said=words,
     )
 
 
@@ -112,16 +114,20 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
-def _said(response: httpx.Response) -> str:
-    """The message in an error's body, in the shapes that servers give it; without our own key."""
+def said(response: httpx.Response) -> str:
+    """The message in an answer's body, in the shapes that servers give it; without our own key."""
     try:
-        said = response.json()
+        words = response.json()
     except ValueError:
-        said = response.text
-    while isinstance(said, dict):
-        keys = [key for key in ("error", "detail", "message") if key in said]
-        said = said[keys[0]] if keys else jsonlib.dumps(said)
-    text = " ".join(str(said).split())
+        words = response.text
+    about = None
+    while isinstance(words, dict):
+        about = words.get("param", about)
+        keys = [key for key in ("error", "detail", "message") if words.get(key)]
+        words = words[keys[0]] if keys else jsonlib.dumps(words)
+    text = " ".join(str(words).split())
+    if isinstance(about, str) and about not in text:
+        text += f" ({about})"
     key = response.request.headers.get("authorization", "").removeprefix("Bearer ")
     return (text.replace(key, "***") if key else text)[:SHOWN] or "nothing more"
 

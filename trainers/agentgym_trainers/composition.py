@@ -97,7 +97,9 @@ def _entropies(config: Settings, who: str) -> None:
 
 def _engine(config: Settings) -> None:
     if config.policy.weights == "adapter" and config.model.lora is None:
-        raise ValueError("policy.weights = 'adapter' needs adapters: a table [model.lora]")
+        raise ValueError(
+            "policy.weights = 'adapter' needs adapters: a table [model.lora], which may be empty"
+        )
     if config.model.dtype != "float32" and config.model.lora is None:
         raise ValueError("model.dtype is for frozen weights; without [model.lora] there are none")
     if config.policy.engine == "local" and config.optimizer.precision != "float32":

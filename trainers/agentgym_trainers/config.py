@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SerializeAsAny, model_validator
 
 from agentgym.config import SETTINGS, override, read_toml, validate
 from agentgym.context.context import Context, FullHistory
 from agentgym.credit import Credit
 from agentgym.parts import part_class, part_of
+from agentgym.paths import expanded
 from agentgym.policy import Sampling
 from agentgym.policy.vllm import EngineConfig, InFlight
 from agentgym.rendering.settings import TemplateConfig
@@ -25,6 +26,7 @@ from agentgym_trainers.rollouts.success_replay import SuccessReplay
 from agentgym_trainers.shaping.shaping import Shaping
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
+UserPath = Annotated[Path, AfterValidator(expanded)]
 
 
 class Table(BaseModel):
@@ -44,7 +46,7 @@ class EnvConfig(Table):
     """The split of the training tasks."""
     test_split: str = "test"
     """The split of the held-out tasks for evaluation."""
-    tasks: Path | None = None
+    tasks: UserPath | None = None
     """Train only on the tasks in this file: one task id per line; `agentgym select` writes it."""
 
 
@@ -63,15 +65,17 @@ class ModelConfig(Table):
     """The language model."""
 
     path: str = "tiny"
-    """A local Hugging Face folder; "tiny" creates a small model and fits a tokenizer to the
-    demonstrations; "smollm2" is SmolLM2-135M-Instruct from the package index. Nothing is
-    downloaded from a model hub."""
+    """A local Hugging Face folder, of a model or of a LoRA adapter; "tiny" creates a small model
+    and fits a tokenizer to the demonstrations; "smollm2" is SmolLM2-135M-Instruct from the package
+    index. Nothing is downloaded from a model hub."""
     device: str = "cpu"
     """Device for training: cpu, cuda, cuda:1, ..."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Data type of frozen weights; with [model.lora], bfloat16 halves the model's memory."""
     lora: LoRA | None = None
-    """Train low-rank adapters if there is a table [model.lora], which may be empty."""
+    """Train low-rank adapters if there is a table [model.lora], which may be empty. Where path is
+    an adapter's folder, training goes on with that adapter, with or without this table; keys that
+    are set must agree with it, the others are the adapter's."""
     vocabulary: Positive = 1024
     """Largest vocabulary of the tiny model's tokenizer, in tokens."""
     width: Positive = 128
@@ -91,7 +95,7 @@ class WarmStartConfig(Table):
     """Probability that the demonstrator acts randomly; random actions are imitated too."""
     env_kwargs: dict[str, Any] = {}
     """Arguments of the environment for demonstrations; they override [env.kwargs]."""
-    trajectories: list[Path] = []
+    trajectories: list[UserPath] = []
     """Trajectory files (JSONL) to imitate, besides or instead of the expert's episodes."""
     epochs: Positive = 4
     """Epochs over the demonstrations."""
@@ -183,7 +187,7 @@ class CheckpointConfig(Table):
 class TrainConfig(Table):
     """A training run."""
 
-    run_dir: Path = Path("runs/train")
+    run_dir: UserPath = Path("runs/train")
     """The folder for everything a run writes; a run resumes from the checkpoints in it."""
     seed: Annotated[int, Field(ge=0)] = 0
     """The same seed, config, machine and number of threads give the same run."""

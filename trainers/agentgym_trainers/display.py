@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
+from typing import IO, Any, cast
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,8 +19,33 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 LONGEST_SILENCE = 8.0  # seconds; with what a busy machine adds, ten
+
+
+class Lasting:
+    """A stream that outlives its terminal, its reader and its disk.
+
+    A log that nobody can read is no reason to end a run; what the run has to save itself is.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or lose it."""
+        with suppress(OSError):
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or lose it."""
+        with suppress(OSError):
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 class Display:
@@ -29,7 +56,7 @@ class Display:
 
     def __init__(self, console: Console | None = None) -> None:
         """Show on ``console``, by default the standard output."""
-        self.console = console or Console()
+        self.console = console or Console(file=cast(IO[str], Lasting(sys.stdout)))
         self.stages: list[Stage] = []
         self.last_said = time.monotonic()
         self.progress = Progress(
@@ -90,7 +117,11 @@ class Display:
     def say(self, text: str) -> None:
         """A line that stays."""
         self.last_said = time.monotonic()
-        self.console.print(text, highlight=False)
+        self.show(Text(text))
+
+    def show(self, what: RenderableType) -> None:
+        """Text or a table that stays."""
+        self.console.print(what, highlight=False, soft_wrap=isinstance(what, Text))
 
 
 class Stage:

@@ -154,6 +154,7 @@ class OwnServer(Server):
                 env=dict(self.variables),
                 stdout=output,
                 stderr=output,
+                start_new_session=True,  # Ctrl-C is for us; we end the server when we are done
             )
         self.say(f"vLLM starts at {self.url}; its output is in {self.log}")
         with anyio.move_on_after(self.config.start_timeout):

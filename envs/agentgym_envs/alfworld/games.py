@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agentgym.env.text_env import Task
 from agentgym.errors import MissingExtra
+from agentgym.paths import expanded
 
 FOLDER = "json_2.1.1"
 SPLITS = ("train", "valid_seen", "valid_unseen")
@@ -28,7 +29,7 @@ class MissingData(MissingExtra):
 def data_folder(data_dir: str | None) -> Path:
     """``data_dir``, else what ``ALFWORLD_DATA`` names, else where ``alfworld-download`` puts it."""
     folder = data_dir or os.environ.get("ALFWORLD_DATA") or "~/.cache/alfworld"
-    return Path(folder).expanduser()
+    return expanded(folder)
 
 
 @lru_cache(maxsize=4)

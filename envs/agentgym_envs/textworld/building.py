@@ -6,7 +6,6 @@ takes half a second to two seconds to make and 0.4 MB to keep.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from agentgym.errors import MissingExtra
+from agentgym.paths import cache_folder
 from agentgym_envs.textworld.blueprints import Blueprint, Coin, Cooking, Quest, Walk
 from agentgym_envs.textworld.levels import OPPOSITE
 
@@ -37,8 +37,7 @@ def textworld() -> ModuleType:
 
 def games_folder() -> Path:
     """Where games are kept: one folder for each version of what makes them."""
-    cache = Path(os.environ.get("AGENTGYM_CACHE", Path.home() / ".cache" / "agentgym"))
-    return cache / f"textworld-{textworld().__version__}-{EDITION}"
+    return cache_folder() / f"textworld-{textworld().__version__}-{EDITION}"
 
 
 def game_file(blueprint: Blueprint) -> Path:

@@ -22,6 +22,7 @@ import anyio
 import anyio.to_thread
 
 from agentgym.errors import AgentGymError, MissingExtra
+from agentgym.paths import expanded
 from agentgym.runtime import background
 from agentgym_tools.browser.tab import PageLost, Site, Tab
 from agentgym_tools.browser.view import View
@@ -241,7 +242,7 @@ def executable() -> str:
     for name in PROGRAMS:
         if path := shutil.which(name):
             return path
-    own = Path("~/.cache/ms-playwright").expanduser().glob("chromium-*/chrome-linux*/chrome")
+    own = expanded("~/.cache/ms-playwright").glob("chromium-*/chrome-linux*/chrome")
     if path := next(iter(sorted(map(str, own), reverse=True)), None):
         return path
     raise NoBrowser(

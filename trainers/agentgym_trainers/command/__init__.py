@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from signal import Signals
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
+
+from agentgym.paths import expanded
 
 if TYPE_CHECKING:
     from agentgym_trainers.config import TrainConfig
@@ -49,7 +52,9 @@ class TrainCommand(TyperCommand):
 
 def train(
     context: typer.Context,
-    config: Annotated[Path, typer.Argument(help="A TOML file; examples/ has some.")],
+    config: Annotated[
+        Path, typer.Argument(parser=expanded, help="A TOML file; examples/ has some.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the config and print all of it; train nothing.")
     ] = False,
@@ -59,6 +64,8 @@ def train(
     Any key of the config can be set behind it: --steps=200 --credit.gamma=0.9
 
     What a key or a table is: agentgym train --help credit
+
+    SIGTERM and SIGHUP save a checkpoint after the training step; the same command goes on from it.
     """
     from agentgym_trainers.config import load
     from agentgym_trainers.run.ready import require_ready
@@ -85,24 +92,40 @@ def _show(settings: TrainConfig, file: Path) -> None:
 
 
 def _train(settings: TrainConfig) -> None:
-    """Train, and print success before and after."""
+    """Train, and print success before and after; when stopped, say where the run goes on."""
+    from agentgym_trainers.command.signals import first_signal
     from agentgym_trainers.display import Display
+    from agentgym_trainers.run.run_folder import goes_on
+    from agentgym_trainers.run.stopping import Stop, Stopped
 
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's idle threads sleep, not spin
-    display = Display()
-    display.say(f"training in {settings.run_dir}: loading PyTorch ...")
-    with display.heartbeat():
-        from agentgym.evaluation.evaluation import Report, compare
-        from agentgym.runtime.sync import run
-        from agentgym_trainers.run.loop import train as train_run
+    display, stop = Display(), Stop()
+    heard: list[Signals] = []
 
-        before, after = run(train_run, settings, display)
+    def ask(signal: Signals) -> None:
+        heard.append(signal)
+        stop.ask()
+
+    display.say(f"training in {settings.run_dir}: loading PyTorch ...")
+    try:
+        with first_signal(ask), display.heartbeat():
+            from agentgym.evaluation.evaluation import Report, compare
+            from agentgym.runtime.sync import run
+            from agentgym_trainers.run.loop import train as train_run
+
+            before, after = run(train_run, settings, display, stop)
+    except Stopped:
+        display.say(f"stopped by {heard[0].name}: {goes_on(settings.run_dir)}")
+        raise typer.Exit(128 + heard[0]) from None
+    except KeyboardInterrupt:
+        display.say(f"interrupted: {goes_on(settings.run_dir)}")
+        raise
     table = Table("held out", "before", "after", "difference, paired by task", title="success")
     for kind, episodes in after.items():
         if kind in before:  # unless its file was deleted since
             first, last = Report.of(before[kind]).success, Report.of(episodes).success
             table.add_row(kind, str(first), str(last), str(compare(before[kind], episodes)))
-    display.console.print(table)
+    display.show(table)
     display.say(f"everything is in {settings.run_dir}")
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints that survive a kill at any moment: written aside, checksummed, renamed into place.
+"""Checkpoints that survive a kill at any moment: whole or not there, and checksummed.
 
 checkpoints/step-000010/
     model/           Hugging Face folder: weights, config, tokenizer
@@ -12,20 +12,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from pydantic import BaseModel
-from safetensors import SafetensorError
 
-from agentgym.errors import AgentGymError
+from agentgym.errors import AgentGymError, BadInput
 from agentgym_trainers.learner.critic import Critic
+from agentgym_trainers.run.whole import files, save_model, whole_folder
 
 MANIFEST = "manifest.json"
+NEEDED = {"state.json", "optimizer.pt"}
 
 
 class State(BaseModel):
@@ -54,29 +57,14 @@ def save(
         AgentGymError: it could not be written (a full disk); earlier checkpoints are untouched.
     """
     target = folder / f"step-{state.step:06d}"
-    partial = folder / f".partial-{state.step:06d}"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        model.save_pretrained(partial / "model")
-        tokenizer.save_pretrained(partial / "model")
-        torch.save(optimizer.state_dict(), partial / "optimizer.pt")
+    with whole_folder(target) as partial:
+        save_model(model, tokenizer, partial / "model")
+        _write(optimizer.state_dict(), partial / "optimizer.pt")
         if critic is not None:
-            torch.save((critic.state_dict(), critic.optimizer.state_dict()), partial / "critic.pt")
+            _write((critic.state_dict(), critic.optimizer.state_dict()), partial / "critic.pt")
         (partial / "state.json").write_text(state.model_dump_json())
-        sums = {str(f.relative_to(partial)): _sha256(f) for f in _files(partial)}
+        sums = {str(file.relative_to(partial)): _sha256(file) for file in files(partial)}
         (partial / MANIFEST).write_text(json.dumps(sums, indent=1))
-        for file in _files(partial):
-            _flush(file)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
-        _flush(folder)
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch raises RuntimeError
-        shutil.rmtree(partial, ignore_errors=True)
-        raise AgentGymError(
-            f"cannot save checkpoint {target}: {error}. Earlier checkpoints are untouched; free "
-            "some space and run the same command again to go on from the last one"
-        ) from error
     older = [old for old in _checkpoints(folder) if old != target]
     for old in older[: len(older) - (keep - 1)]:
         shutil.rmtree(old)
@@ -104,36 +92,72 @@ def newest(folder: Path) -> Path | None:
 
 
 def read_state(checkpoint: Path) -> State:
-    """The state of a checkpoint."""
-    return State.model_validate_json((checkpoint / "state.json").read_bytes())
+    """The state of a checkpoint.
+
+    Raises:
+        BadInput: another version of agentgym saved it; the message says what is lacking.
+    """
+    with _understanding(checkpoint / "state.json") as file:
+        state = State.model_validate_json(file.read_bytes())
+        if lacking := State.model_fields.keys() - state.model_fields_set:
+            raise ValueError(f"it lacks {', '.join(sorted(lacking))}")
+    return state
 
 
 def read_optimizer(checkpoint: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Put the moments of a checkpoint into ``optimizer``."""
-    optimizer.load_state_dict(torch.load(checkpoint / "optimizer.pt", weights_only=True))
+    """Put the moments of a checkpoint into ``optimizer``.
+
+    Raises:
+        BadInput: they are those of another optimizer or model.
+    """
+    with _understanding(checkpoint / "optimizer.pt") as file:
+        optimizer.load_state_dict(torch.load(file, weights_only=True))
 
 
 def read_critic(checkpoint: Path, critic: Critic) -> None:
-    """Put weights and moments of a checkpoint into ``critic``."""
-    weights, moments = torch.load(checkpoint / "critic.pt", weights_only=True)
-    critic.load_state_dict(weights)
-    critic.optimizer.load_state_dict(moments)
+    """Put weights and moments of a checkpoint into ``critic``.
+
+    Raises:
+        BadInput: there are none, or they are those of another critic.
+    """
+    with _understanding(checkpoint / "critic.pt") as file:
+        weights, moments = torch.load(file, weights_only=True)
+        critic.load_state_dict(weights)
+        critic.optimizer.load_state_dict(moments)
+
+
+@contextmanager
+def _understanding(file: Path) -> Iterator[Path]:
+    """Whatever is wrong with a file that is not damaged: another version wrote it."""
+    try:
+        yield file
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
+        raise BadInput(
+            f"this version of agentgym cannot go on from {file}: {error}. versions.json of the run "
+            "says which version saved it; go on with that one, or begin anew in another run_dir"
+        ) from error
+
+
+def _write(tensors: Any, file: Path) -> None:
+    try:
+        with file.open("wb") as stream:
+            torch.save(tensors, stream)
+    except RuntimeError as error:  # which is what torch makes of a full disk, now and then
+        raise OSError(f"{file.name} could not be written to its end: {error}") from error
 
 
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"))
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.rglob("*") if f.is_file())
-
-
 def _damage(checkpoint: Path) -> str | None:
     try:
-        sums = json.loads((checkpoint / MANIFEST).read_bytes())
-        for name, expected in dict(sums).items():
+        sums = dict(json.loads((checkpoint / MANIFEST).read_bytes()))
+        for name, expected in sums.items():
             if _sha256(checkpoint / name) != expected:
                 return f"{name} has changed"
+        if lacking := NEEDED - sums.keys():
+            return f"{MANIFEST} does not name {', '.join(sorted(lacking))}"
     except (OSError, ValueError, TypeError) as error:
         return str(error)
     return None
@@ -142,12 +166,3 @@ def _damage(checkpoint: Path) -> str | None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """To the disk itself, so that a rename never outlives what it names."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -27,12 +27,20 @@ from agentgym_trainers.run.held_out import Episodes, held_out, saved
 from agentgym_trainers.run.plot import learning_curve
 from agentgym_trainers.run.run import Run, opened
 from agentgym_trainers.run.run_folder import locked
+from agentgym_trainers.run.stopping import GRACE, Stop, Stopped
 from agentgym_trainers.sampling.experience import Experience, gather
 from agentgym_trainers.sampling.prefetch import prefetching
 
 
-async def train(config: TrainConfig, display: Display | None = None) -> tuple[Episodes, Episodes]:
+async def train(
+    config: TrainConfig, display: Display | None = None, stop: Stop | None = None
+) -> tuple[Episodes, Episodes]:
     """Train in ``config.run_dir``, or resume the run that is there.
+
+    Args:
+        config: of the run.
+        display: what a person sees of it.
+        stop: its ``ask()`` makes the run stop where nothing is lost. Signals are left as they are.
 
     Returns:
         The held-out episodes played before the first and after the last training step, each a dict
@@ -41,26 +49,29 @@ async def train(config: TrainConfig, display: Display | None = None) -> tuple[Ep
     Raises:
         AgentGymError: input that cannot be used, too many failed episodes, a full disk; the
             checkpoints stay, and the same call resumes from the last one.
+        Stopped: ``stop`` was asked for; here too the same call resumes.
     """
+    stop = stop or Stop()
     try:
-        with locked(config.run_dir):
-            return await _train(config, display or Display())
+        with locked(config.run_dir), stop.cutting(GRACE):
+            return await _train(config, display or Display(), stop)
     except OSError as error:
         raise AgentGymError(
-            f"the run in {config.run_dir} stopped: {error}. The saved files are complete; fix the "
-            "cause, and the same command resumes from the last checkpoint"
+            f"the run in {config.run_dir} stopped: {error}. What is saved is complete; fix the "
+            "cause, and the same command goes on from it"
         ) from error
 
 
-async def _train(config: TrainConfig, display: Display) -> tuple[Episodes, Episodes]:
-    async with opened(config, display) as run:
-        return await _until_done(run)
+async def _train(config: TrainConfig, display: Display, stop: Stop) -> tuple[Episodes, Episodes]:
+    async with opened(config, display, stop) as run:
+        with stop.finishing():
+            return await _until_done(run)
 
 
 async def _until_done(run: Run) -> tuple[Episodes, Episodes]:
     config, display = run.config, run.display
     before = await _evaluate(run) if run.state.step == 0 else {}
-    label = config.credit.name
+    label, every = config.credit.name, config.evaluation.every
     batches = prefetching(
         lambda step, drawn: gather(config, run.sampler.policy, run.order, start=drawn, step=step),
         step=run.state.step,
@@ -70,15 +81,17 @@ async def _until_done(run: Run) -> tuple[Episodes, Episodes]:
     with display.stage(label, config.steps, done=run.state.step) as stage:
         async with batches as prefetcher:
             while _unfinished(run):
+                if run.stop.asked:
+                    run.save()
+                    raise Stopped
+                if every and run.state.step and run.state.step % every == 0:
+                    await _evaluate(run)
                 numbers = await _train_step(run, await prefetcher.next())
                 stage.advance(
                     f"success {numbers['train/success']:.2f} [{numbers['train/success_low']:.2f}, "
                     f"{numbers['train/success_high']:.2f}]  reward {numbers['train/reward']:.2f}  "
                     f"{numbers['train/tokens_per_second']:.0f} tok/s"
                 )
-                every = config.evaluation.every
-                if every and run.state.step % every == 0 and _unfinished(run):
-                    await _evaluate(run)
     after = await _evaluate(run)
     before = before or saved(run.folder, 0)
     picture = learning_curve(run.folder, f"{config.env.id} {config.env.kwargs}, {label}")
@@ -195,11 +208,16 @@ def _learning_rate(config: TrainConfig, step: int) -> float:
 
 
 async def _evaluate(run: Run) -> Episodes:
-    return await held_out(
-        run.config,
-        run.sampler.policy,
-        run.held_out,
-        step=run.state.step,
-        metrics=run.metrics,
-        display=run.display,
-    )
+    try:
+        with run.stop.cutting():
+            return await held_out(
+                run.config,
+                run.sampler.policy,
+                run.held_out,
+                step=run.state.step,
+                metrics=run.metrics,
+                display=run.display,
+            )
+    except Stopped:
+        run.save()
+        raise

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
+from agentgym_trainers.run.board import Board
+from agentgym_trainers.run.whole import whole_file
 
 
 class Metrics:
@@ -17,11 +17,10 @@ class Metrics:
         """Go on from ``step``: records of later steps are dropped, they will be made again."""
         self.file = run_dir / "metrics.jsonl"
         kept = [record for record in read(self.file) if record["step"] <= step]
-        partial = self.file.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(record) + "\n" for record in kept))
-        partial.replace(self.file)
+        with whole_file(self.file) as partial:
+            partial.write_text("".join(json.dumps(record) + "\n" for record in kept))
         self.recorded = {(record["step"], name) for record in kept for name in record}
-        self.board: Any = SummaryWriter(run_dir / "tensorboard", purge_step=step + 1)
+        self.board = Board(run_dir / "tensorboard", step)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Record ``values`` at ``step``; what is recorded there already stays as it is."""
@@ -31,11 +30,10 @@ class Metrics:
         self.recorded |= {(step, name) for name in values}
         with self.file.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
-        for name, value in values.items():
-            self.board.add_scalar(name, value, step)
+        self.board.write(step, values)
 
     def close(self) -> None:
-        """Flush."""
+        """Nothing more is recorded."""
         self.board.close()
 
 

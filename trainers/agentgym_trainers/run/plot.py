@@ -5,6 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from agentgym_trainers.run.metrics import read
+from agentgym_trainers.run.whole import whole_file
 
 TRAINING, GREEDY, SAMPLED = "#9bb8d3", "#c44e52", "#1f4e79"
 
@@ -34,5 +35,6 @@ def learning_curve(run_dir: Path, title: str) -> Path:
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     path = run_dir / "curve.png"
-    figure.savefig(path, dpi=150)
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=150)
     return path

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
+
 from agentgym.credit import ActorCritic
-from agentgym.env.registry import make
-from agentgym.env.text_env import Task, TextEnv
-from agentgym.errors import BadInput, UnknownName
-from agentgym.evaluation.selection import chosen
-from agentgym.tools.tool import Tool
+from agentgym.env.text_env import Task
 from agentgym.trajectory import read_jsonl
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.display import Display
@@ -22,11 +20,15 @@ from agentgym_trainers.learner.critic import Critic
 from agentgym_trainers.learner.learner import Learner
 from agentgym_trainers.rollouts.success_replay import Successes
 from agentgym_trainers.run import checkpoint
+from agentgym_trainers.run.adapter_folder import adapter
 from agentgym_trainers.run.agreement import Agreement
 from agentgym_trainers.run.held_out import forget_after
 from agentgym_trainers.run.metrics import Metrics
 from agentgym_trainers.run.run_folder import record, require_same
 from agentgym_trainers.run.start import load, start
+from agentgym_trainers.run.stopping import Stop
+from agentgym_trainers.run.tasks import require_forks, tasks_and_tools
+from agentgym_trainers.run.whole import save_model, whole_folder
 from agentgym_trainers.sampling.experience import TaskOrder
 from agentgym_trainers.sampling.sampler import Sampler, sampler
 
@@ -48,10 +50,15 @@ class Run:
     metrics: Metrics
     critic: Critic | None
     successes: Successes | None
+    stop: Stop
+    saved: int | None
+    """The training step of the newest checkpoint."""
     step_ended: float = field(default_factory=time.perf_counter)
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, unless there is one of this training step."""
+        if self.saved == self.state.step:
+            return
         checkpoint.save(
             self.folder / "checkpoints",
             self.learner.model,
@@ -61,19 +68,22 @@ class Run:
             self.state,
             self.config.checkpoint.keep,
         )
+        self.saved = self.state.step
 
 
 @asynccontextmanager
-async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
+async def opened(config: TrainConfig, display: Display, stop: Stop) -> AsyncIterator[Run]:
     """A run that goes on from its newest whole checkpoint, or begins."""
-    tasks, tools = _tasks(config)
+    tasks, tools = tasks_and_tools(config)
+    if config.rollouts.branches:
+        require_forks(config, tasks[config.env.train_split][0])
     folder = config.run_dir
     require_same(config)
     newest = checkpoint.newest(folder / "checkpoints")
     if newest is None:
         model, tokenizer = await start(config, tasks[config.env.train_split], tools, display)
-        model.save_pretrained(folder / "start")
-        tokenizer.save_pretrained(folder / "start")
+        with whole_folder(folder / "start") as partial:
+            save_model(model, tokenizer, partial)
         state = checkpoint.State()
     else:
         model, tokenizer = load(newest / "model", config.model)
@@ -91,7 +101,7 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
     forget_after(folder, state.step)
     metrics = Metrics(folder, state.step)
     try:
-        async with sampler(config, model, tokenizer, display) as plays:
+        async with sampler(_as_trained(config), model, tokenizer, display) as plays:
             await plays.updated(state.step)
             run = Run(
                 config=config,
@@ -107,48 +117,13 @@ async def opened(config: TrainConfig, display: Display) -> AsyncIterator[Run]:
                 metrics=metrics,
                 critic=critic,
                 successes=_successes(config, state.step),
+                stop=stop,
+                saved=None if newest is None else state.step,
             )
-            if newest is None:
-                run.save()
+            run.save()
             yield run
     finally:
         metrics.close()
-
-
-def _tasks(config: TrainConfig) -> tuple[dict[str, list[Task]], Sequence[Tool]]:
-    """The tasks of the splits that the run needs, and the tools that the model is offered."""
-    env = make(config.env.id, **config.env.kwargs)
-    tasks = {}
-    for split in (config.env.train_split, config.env.test_split):
-        if split not in env.splits:
-            raise UnknownName(f"split of {config.env.id}", split, env.splits)
-        tasks[split] = list(env.tasks(split))
-        if not tasks[split]:
-            raise BadInput(f"{config.env.id} has no tasks in its split {split!r}")
-    if config.env.tasks:
-        tasks[config.env.train_split] = chosen(tasks[config.env.train_split], config.env.tasks)
-    try:
-        if config.rollouts.branches:
-            _require_forks(env, tasks[config.env.train_split][0], config)
-    finally:
-        env.close()
-    if clash := {t.name for t in env.tools} & {t.name for t in config.context.tools}:
-        raise BadInput(
-            f"{config.env.id} and context {config.context.name!r} both have a tool named "
-            f"{min(clash)!r}, which would never reach the environment"
-        )
-    return tasks, [*env.tools, *config.context.tools]
-
-
-def _require_forks(env: TextEnv, task: Task, config: TrainConfig) -> None:
-    try:
-        env.reset(seed=0, options={"task": task})
-        env.fork().close()
-    except Exception as error:
-        raise BadInput(
-            f"rollouts {config.rollouts.name!r} branch, and {config.env.id} cannot be forked: "
-            f"{type(error).__name__}: {error}. rollouts.name = 'independent' needs no forks"
-        ) from error
 
 
 def _successes(config: TrainConfig, steps: int) -> Successes | None:
@@ -165,8 +140,20 @@ def _reference(config: TrainConfig, model: Any) -> Any:
     """What the KL term compares with: the weights at the start of reinforcement."""
     if not config.objective.kl_coef:
         return None
-    warm = config.warm_start
-    if config.model.lora and not (warm.demonstrations or warm.trajectories):
+    start = config.run_dir / "start"
+    if adapter(start) and not _changes_anything(start):
         return model  # with its adapters off
-    reference, _ = load(config.run_dir / "start", config.model)
+    reference, _ = load(start, config.model)
     return reference
+
+
+def _changes_anything(folder: Path) -> bool:
+    """Whether an adapter does: B of a new one is zero, as long as no warm start trains it."""
+    weights = load_file(folder / "adapter_model.safetensors")
+    return any(bool(value.any()) for name, value in weights.items() if ".lora_B." in name)
+
+
+def _as_trained(config: TrainConfig) -> TrainConfig:
+    """The config with [model.lora] as the adapter has it that training began with, if it did."""
+    made = {"lora": adapter(config.run_dir / "start")}
+    return config.model_copy(update={"model": config.model.model_copy(update=made)})

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 from filelock import FileLock, Timeout
@@ -18,6 +17,8 @@ from filelock import FileLock, Timeout
 from agentgym.config import read_toml
 from agentgym.errors import AgentGymError, BadInput
 from agentgym_trainers.config import TrainConfig
+from agentgym_trainers.run.same_settings import differences
+from agentgym_trainers.run.whole import whole_file
 
 PACKAGES = ("agentgym-lab", "gymnasium", "numpy", "torch", "transformers")
 MAY_CHANGE = (
@@ -55,27 +56,45 @@ def begun(folder: Path) -> bool:
     return any(folder.glob("checkpoints/step-*"))
 
 
+def goes_on(folder: Path) -> str:
+    """What the same command does with a run that was stopped, in words."""
+    checkpoints = sorted(folder.glob("checkpoints/step-*"))
+    if not checkpoints:
+        return "nothing is saved yet; the same command begins anew"
+    return f"{checkpoints[-1]} is saved; the same command goes on from it"
+
+
 def require_same(config: TrainConfig) -> None:
     """Check that the run in the folder, if it has begun, has these settings.
+
+    A key that its config lacks had its default, as in a run of an older version.
 
     Raises:
         BadInput: it has others; each is named.
     """
     folder = config.run_dir
-    tables = config.model_dump(mode="json", exclude_none=True)
-    if begun(folder):
-        former = read_toml(folder / "config.toml")
-        changed = [
-            f"{key}: {old!r} there, {new!r} now"
-            for key, old, new in _differences(former, tables)
-            if key not in MAY_CHANGE
-        ]
-        if changed:
-            raise BadInput(
-                f"{folder} holds a run with other settings:\n  " + "\n  ".join(changed) + "\n"
-                f"add --run_dir={folder.with_name('other')} to train beside it, or delete {folder} "
-                "to start over"
-            )
+    if not begun(folder):
+        return
+    found = differences(read_toml(folder / "config.toml"), config)
+    changed = [one for one in found if one.key not in MAY_CHANGE]
+    if not changed:
+        return
+    lines = "".join(f"\n  {one.key}: {one.words}" for one in changed)
+    makers = f"; {_maker(folder)} knows them all" if any(one.unknown for one in changed) else ""
+    raise BadInput(
+        f"{folder} holds a run with other settings:{lines}\n"
+        f"add --run_dir={folder.with_name('other')} to train beside it, or delete {folder} "
+        f"to start over{makers}"
+    )
+
+
+def _maker(folder: Path) -> str:
+    """The version of agentgym that a run was last made with."""
+    try:
+        found = dict(json.loads((folder / "versions.json").read_bytes()))
+    except (OSError, ValueError, TypeError):
+        found = {}
+    return f"agentgym-lab {found.get('agentgym-lab', 'of the version that made it')}"
 
 
 def record(config: TrainConfig) -> None:
@@ -85,30 +104,25 @@ def record(config: TrainConfig) -> None:
         "versions.json": json.dumps(versions(), indent=1),
     }
     for name, text in texts.items():
-        partial = config.run_dir / f"{name}.partial"
-        partial.write_text(text)
-        partial.replace(config.run_dir / name)
+        with whole_file(config.run_dir / name) as partial:
+            partial.write_text(text, encoding="utf-8")
 
 
 def versions() -> dict[str, str]:
     """What the run was made with."""
     found = {"python": sys.version.split()[0], "machine": platform.platform()}
     found |= {name: version(name) for name in PACKAGES}
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found | ({"git": git.stdout.strip()} if git.returncode == 0 else {})
+    commit = _commit()
+    return found | ({"git": commit} if commit else {})
 
 
-def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in {**old, **new}:
-            yield from _differences(
-                old.get(name), new.get(name), f"{key}.{name}" if key else str(name)
-            )
-    elif old != new:
-        yield key, old, new
+def _commit() -> str | None:
+    """The commit that runs; None without git, or where this is no clone."""
+    describe = ["git", "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(
+            describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

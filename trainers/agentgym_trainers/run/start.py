@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio.from_thread
 import anyio.to_thread
 import torch
 
@@ -23,6 +24,8 @@ from agentgym_trainers.learner.lora import add_adapters, train_adapters
 from agentgym_trainers.learner.rows import demonstration_rows
 from agentgym_trainers.learner.tiny_model import tiny_model, tiny_tokenizer
 from agentgym_trainers.run import warm_start
+from agentgym_trainers.run.adapter_folder import adapter, in_words, require_agreement
+from agentgym_trainers.run.whole import save_model, whole_folder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -41,7 +44,7 @@ async def start(
     """Model and tokenizer, on the run's device."""
     with display.stage("playing demonstrations", config.warm_start.demonstrations) as stage:
         episodes = await warm_start.demonstrations(config, tasks, lambda _: stage.advance())
-    settings = config.model
+    settings, made = config.model, None
     if settings.path == "tiny":
         texts = await warm_start.sample_texts(config, tasks, tools, episodes)
         tokenizer = tiny_tokenizer(texts, settings.vocabulary)
@@ -54,12 +57,17 @@ async def start(
         )
         model = put(model, settings.device)
     else:
-        model, tokenizer = load(named_folder(settings.path), settings)
-    if settings.lora:
+        folder = named_folder(settings.path)
+        model, tokenizer = load(folder, settings)
+        if made := adapter(folder):
+            require_agreement(folder, settings.lora, model)
+            display.say(f"training goes on with the adapter in {folder}: {in_words(made)}")
+    if settings.lora and made is None:
         if settings.path == "tiny":  # an adapter's folder names the base model's, so it needs one
-            model.name_or_path = str((config.run_dir / "base").absolute())
-            model.save_pretrained(model.name_or_path)
-            tokenizer.save_pretrained(model.name_or_path)
+            base = (config.run_dir / "base").absolute()
+            with whole_folder(base) as partial:
+                save_model(model, tokenizer, partial)
+            model.name_or_path = str(base)
         add_adapters(model, settings.lora, derive_seed(config.seed, "adapters"))
     if episodes:
         policy = LocalPolicy(model, tokenizer, template=config.policy.template.model_dump())
@@ -79,6 +87,7 @@ async def start(
             def imitate() -> None:
                 for numbers in warm_start.imitate(learner, fitting, config.warm_start, seed):
                     stage.advance(f"loss {numbers['loss']:.3f}")
+                    anyio.from_thread.check_cancelled()
 
             await anyio.to_thread.run_sync(imitate)
     return model, tokenizer
