@@ -19,7 +19,7 @@ from agentgym.tools.tool import ToolCall
 
 _BEGINS = re.compile(r"\s*+(?:<\|start\|>\s*+assistant)?\s*+(?:to=[^\s<]++\s*+)?<\|channel\|>")
 _MESSAGE = re.compile(r"<\|message\|>")
-_OVER = re.compile(r"\s*(?:(?:<\|(?:end|call|return)\|>)+|(?=<\|(?:start|channel)\|>)|\Z)")
+_OVER = re.compile(r"(?:<\|(?:end|call|return)\|>)+|(?=<\|(?:start|channel)\|>)|\Z")
 _ROLE = re.compile(r"<\|start\|>\s*([^\s<]+)")
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 _RECIPIENT = re.compile(r"\bto=(?:functions\.)?([^\s<]+)")
@@ -31,11 +31,11 @@ def harmony(text: str) -> str:
 
     A text that does not begin with a channel is returned unchanged.
     """
-    return "".join(_messages(text)).removeprefix("\n") if _BEGINS.match(text) else text
+    return "".join(_messages(text)) if _BEGINS.match(text) else text
 
 
 def _messages(text: str) -> Iterator[str]:
-    values, place = JsonValues(text), 0
+    values, place, between = JsonValues(text), 0, ""
     while message := _MESSAGE.search(text, place):
         header, content = text[place : message.start()], message.end()
         role, channel, recipient = (_of(header, part) for part in (_ROLE, _CHANNEL, _RECIPIENT))
@@ -49,12 +49,14 @@ def _messages(text: str) -> Iterator[str]:
         if role not in {"", "assistant"}:
             continue  # a result or a user that the model made up
         if recipient:
-            followed = found is not None and over.start() != found.end
-            yield "\n" + _call(recipient, written, None if followed else found)
+            written = written.rstrip()
+            followed = found is not None and content + len(written) != found.end
+            yield between + _call(recipient, written, None if followed else found)
         elif channel == "analysis":
             yield f"<think>{written.replace('</think>', '</ think>')}</think>"
         else:
             yield written
+        between = "\n"
 
 
 def _of(header: str, part: re.Pattern[str]) -> str:
