@@ -47,6 +47,8 @@ class Row:
         self.logprobs: list[float] = []
         self.entropies: list[float] = []
         self.finish_reason: Literal["stop", "length"] = "length"
+        self.taken = 0
+        """Prompt tokens whose keys and values came from the cache."""
 
     @property
     def cached(self) -> int:
@@ -74,6 +76,9 @@ def sample(model: Any, rows: Sequence[Row], stop_ids: frozenset[int]) -> Iterato
     first = [rows[same[0]] for same in lines]
     new = max(len(row.prompt) - row.cached for row in first)
     cached = [max(0, len(row.prompt) - new) for row in first]
+    for same, n in zip(lines, cached, strict=True):
+        for i in same:
+            rows[i].taken = n
     past = max(cached)
     cache = _join(model, first, cached, past)
     visible = torch.zeros(len(first), past + new, dtype=torch.long, device=device)

@@ -140,12 +140,12 @@ class LocalPolicy:
             weight_versions=[self.weight_version] * len(row.ids),
         )
 
-    def _check(self, row: Row, went_on: bool) -> None:
+    def _check(self, row: Row) -> None:
         """Compute the first completion of each kind again, from the model's plain forward pass."""
-        if how := self._unchecked.get(went_on):
+        if how := self._unchecked.get(row.taken > 0):
             precision = str(self.model.dtype).removeprefix("torch.")
             require_same(row.logprobs, recomputed(self.model, row), precision, how)
-            del self._unchecked[went_on]
+            del self._unchecked[row.taken > 0]
 
     def _all_here(self) -> bool:
         return self._caches.keys() - self._left_behind <= self._waiting.keys()
@@ -181,9 +181,8 @@ class LocalPolicy:
         def compute() -> None:
             for start in range(0, len(rows), self.max_batch):
                 part = rows[start : start + self.max_batch]
-                went_on = {id(row): row.cached > 0 for row in part}
                 for row in sample(self.model, part, self.renderer.stop_ids):
-                    self._check(row, went_on[id(row)])
+                    self._check(row)
                     anyio.from_thread.run_sync(deliver, row)
 
         self._busy = True
