@@ -19,7 +19,7 @@ from agentgym.tools.tool import ToolCall
 
 _BEGINS = re.compile(r"\s*+(?:<\|start\|>\s*+assistant)?\s*+(?:to=[^\s<]++\s*+)?<\|channel\|>")
 _MESSAGE = re.compile(r"<\|message\|>")
-_OVER = re.compile(r"\s*(?:(?:<\|(?:end|call|return)\|>)+|(?=<\|(?:start|channel)\|>)|\Z)")
+_OVER = re.compile(r"(?:<\|(?:end|call|return)\|>)+|(?=<\|(?:start|channel)\|>)|\Z")
 _ROLE = re.compile(r"<\|start\|>\s*([^\s<]+)")
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 _RECIPIENT = re.compile(r"\bto=(?:functions\.)?([^\s<]+)")
@@ -49,8 +49,8 @@ def _messages(text: str) -> Iterator[str]:
         if role not in {"", "assistant"}:
             continue  # a result or a user that the model made up
         if recipient:
-            followed = found is not None and over.start() != found.end
-            yield "\n" + _call(recipient, written, None if followed else found)
+            junk = found is not None and text[found.end : over.start()].strip()
+            yield "\n" + _call(recipient, written, None if junk else found)
         elif channel == "analysis":
             yield f"<think>{written.replace('</think>', '</ think>')}</think>"
         else:
