@@ -129,7 +129,7 @@ def test_other_weights_are_said_to_be_others(tmp_path):
         ({}, 1e-4),
         ({"model": {"path": "x", "dtype": "bfloat16", "lora": {}}}, 0.1),
         ({"policy": {"engine": "vllm", "vllm": {"dtype": "float32"}}}, 1e-4),
-        ({"policy": {"engine": "vllm", "vllm": {"dtype": "float16"}}}, 0.03),
+        ({"policy": {"engine": "vllm", "vllm": {"dtype": "float16"}}}, 0.1),
         ({"policy": {"engine": "vllm"}}, 0.1),
         (
             {

@@ -10,6 +10,7 @@ from tool_call_writers import ANY_NAME, NAMED, TAGGED, glm, hermes_raw, qwen_cod
 
 from agentgym import tool
 from agentgym.tools.parse import MARKERS, parse_tool_calls
+from agentgym.tools.parse.schema import argument
 from agentgym.tools.tool import ToolCall
 
 DOCS = Path(__file__).parent.parent / "docs" / "tools.md"
@@ -159,6 +160,34 @@ def test_the_schema_says_what_a_text_stands_for(write, key, written, value):
     text = write([ToolCall(name="book", arguments={key: written})], as_text=str)
     (call,) = parse_tool_calls(text, [book]).calls
     assert call.arguments == {key: value} and type(call.arguments[key]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": ["integer", "null"]}, 3),
+        ({"enum": ["3", "4"]}, "3"),
+        ({"enum": [3, 4]}, 3),
+        ({"const": "3"}, "3"),
+        ({"$ref": "#/$defs/number"}, 3),
+        ({"$ref": "#/$defs/text"}, "3"),
+        ({"$ref": "#/$defs/itself"}, 3),
+        ({"$ref": "https://example.com/schema"}, 3),
+        ({"oneOf": [{"type": "string"}, {"$ref": "#/$defs/text"}]}, "3"),
+        ({"anyOf": [{"type": "string"}, {}]}, 3),
+        ({"type": 7}, 3),  # what a broken server may send
+        ({"anyOf": "text"}, 3),
+        ("text", 3),
+    ],
+)
+def test_any_schema_is_understood_or_left_alone(schema, value):
+    definitions = {
+        "number": {"type": "integer"},
+        "text": {"type": "string"},
+        "itself": {"$ref": "#/$defs/itself"},
+    }
+    assert argument("3", "a", {"properties": {"a": schema}, "$defs": definitions}) == value
+    assert argument("3", "a", {"properties": schema}) == 3
 
 
 @pytest.mark.parametrize("value", ["a", "3 nights", "{a}", "True story"])

@@ -105,8 +105,9 @@ def test_a_call_that_cannot_be_read_says_what_to_write(text, says):
 
 PARTS = [
     *('{"', "[{", '{"a": ', '[{"a": 1}, ', '{"name": ', '{"name": 1; ', '{"a":;\n', '{"x":\\"'),
-    *('{"a": NaN, ', "{'name':", "```", "; ", " ", "\\", "'", '"', "f(),", "</think>", "<think>"),
-    *("<tool_call>", "<tool_call> a", '<tool_call>{"', '<tool_call>{"a":"<tool_call>{",'),
+    *('{"a": NaN, ', "{'name':", "```", "; ", " ", "\n", "\\", "'", '"', "f(),", "<think>"),
+    *("</think>", "<tool_call>", "<tool_call> a", '<tool_call>{"'),
+    *('<tool_call>{"a":"<tool_call>{",', "<function=a><parameter=b></parameter>\n"),
     *("<tool_call>a<arg_key>", "<function=a>", "<function=a>{}", "<parameter=b></parameter>"),
     *("<function=a><parameter=b>", "<function=a><parameter=b></parameter>x", "[TOOL_CALLS]["),
     *("<|python_tag|>[f(", "\"<|python_tag|>['", "[TOOL_CALLS]a[ARGS]{"),
@@ -116,7 +117,7 @@ AROUND = [
     *(("", ""), ("<think>", ""), ("<think>", "</think>"), ("", "</think>"), ("<tool_call>", "")),
     *(('{"a":' * 500, ""), ('{"a":' * 500, "}" * 500), ('{"name": "a", ', "}")),
     *(("<|python_tag|>[", "]"), ("<tool_call><function=f><parameter=x>", "")),
-    ("<|channel|>analysis<|message|>", ""),
+    *(("<|channel|>analysis<|message|>", "x"), ('{"name": x', "x")),
 ]
 
 

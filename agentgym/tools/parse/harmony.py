@@ -49,9 +49,8 @@ def _messages(text: str) -> Iterator[str]:
         if role not in {"", "assistant"}:
             continue  # a result or a user that the model made up
         if recipient:
-            written = written.rstrip()
-            followed = found is not None and content + len(written) != found.end
-            yield between + _call(recipient, written, None if followed else found)
+            junk = found is not None and text[found.end : over.start()].strip()
+            yield between + _call(recipient, written.rstrip(), None if junk else found)
         elif channel == "analysis":
             yield f"<think>{written.replace('</think>', '</ think>')}</think>"
         else:

@@ -23,7 +23,7 @@ _ARGUMENTS = re.compile(r"'(?:arguments|parameters)'\s*:")
 _NEAR = 200
 """Characters in which arguments follow a name."""
 _NAMED = re.compile(r'\{\s*"name"\s*:')
-_OVER = re.compile(rf";\s*\{{|```|\n\s*\{{|{marks.ANY.pattern}")
+_OVER = re.compile(rf";\s*\{{|```|\n[^\S\n]*\{{|{marks.ANY.pattern}")
 _FENCE_ENDS = re.compile(r"\s*```")
 
 

@@ -31,8 +31,7 @@ _DEEPEST = 8
 
 def argument(written: str, key: str, parameters: Mapping[str, Any]) -> JsonValue:
     """The value of the argument ``key``, for the JSON schema of all arguments."""
-    properties = parameters.get("properties", {})
-    takes = _kinds(properties.get(key, {}), parameters, _DEEPEST)
+    takes = _kinds(_in(parameters, "properties", key), parameters, _DEEPEST)
     if takes == {"string"}:
         return written
     plain = written.strip()
@@ -44,21 +43,27 @@ def argument(written: str, key: str, parameters: Mapping[str, Any]) -> JsonValue
 
 
 def _kinds(schema: Any, root: Mapping[str, Any], depth: int) -> set[str] | None:
-    """The kinds of JSON that a schema takes; None: any."""
-    if not isinstance(schema, Mapping) or depth == 0:
-        return None
-    if isinstance(reference := schema.get("$ref"), str):
-        _, _, name = reference.partition("#/$defs/")
-        return _kinds(root.get("$defs", {}).get(name), root, depth - 1)
-    if kind := schema.get("type"):
-        return {kind} if isinstance(kind, str) else set(kind)
-    if values := schema.get("enum", [schema["const"]] if "const" in schema else None):
-        return set().union(*(_KINDS[type(value)] for value in values))
-    parts = [
-        _kinds(part, root, depth - 1)
-        for word in ("anyOf", "oneOf", "allOf")
-        for part in schema.get(word, ())
-    ]
-    if not parts or None in parts:
-        return None
-    return set().union(*(part for part in parts if part))
+    """The kinds of JSON that a schema takes; None: any, or nobody can tell from such a schema."""
+    found: set[str] | None = None
+    match schema if depth else None:
+        case {"$ref": str(reference)}:
+            found = _kinds(_in(root, *reference.split("/")[1:]), root, depth - 1)
+        case {"type": str(kind)}:
+            found = {kind}
+        case {"type": [*kinds]}:
+            found = {kind for kind in kinds if isinstance(kind, str)}
+        case {"enum": [*values]}:
+            found = set().union(*(_KINDS.get(type(value), set()) for value in values))
+        case {"const": value}:
+            found = _KINDS.get(type(value))
+        case {"anyOf": [*parts]} | {"oneOf": [*parts]} | {"allOf": [*parts]}:
+            each = [_kinds(part, root, depth - 1) for part in parts]
+            found = None if None in each else set().union(*filter(None, each))
+    return found
+
+
+def _in(schema: Any, *path: str) -> Any:
+    """What stands at a path of keys; None if there is nothing, as in a broken schema."""
+    for key in path:
+        schema = schema.get(key) if isinstance(schema, Mapping) else None
+    return schema
