@@ -10,8 +10,8 @@ import numpy as np
 from agentgym.errors import Disagreement
 
 LIMITS = {"float32": 1e-4, "float16": 0.1, "bfloat16": 0.1}
-"""Mean |difference| in nats, by the lowest precision in which either was computed. Right models give
-1e-6 and up to 0.08 (docs/models.md), wrong ones 0.3 to 5."""
+"""Mean |difference| in nats, by the lowest precision on either side. Right models give 1e-6 and up
+to 0.08 (docs/models.md), wrong ones 0.3 to 5."""
 
 
 def mean_difference(sampled: Sequence[float], computed: Sequence[float]) -> float:
