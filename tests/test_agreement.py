@@ -19,8 +19,8 @@ from agentgym.rollouts.limits import Limits
 from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig, load
 from agentgym_trainers.learner.learner import Learner
-from agentgym_trainers.run.agreement import Agreement, limit
 from agentgym_trainers.run.loop import train
+from agentgym_trainers.sampling.agreement import Agreement, limit
 
 TABLES = {
     "steps": 1,

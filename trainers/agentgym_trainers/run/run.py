@@ -21,7 +21,6 @@ from agentgym_trainers.learner.learner import Learner
 from agentgym_trainers.rollouts.success_replay import Successes
 from agentgym_trainers.run import checkpoint
 from agentgym_trainers.run.adapter_folder import adapter
-from agentgym_trainers.run.agreement import Agreement
 from agentgym_trainers.run.held_out import forget_after
 from agentgym_trainers.run.metrics import Metrics
 from agentgym_trainers.run.run_folder import record, require_same
@@ -29,6 +28,7 @@ from agentgym_trainers.run.start import load, start
 from agentgym_trainers.run.stopping import Stop
 from agentgym_trainers.run.tasks import require_forks, tasks_and_tools
 from agentgym_trainers.run.whole import save_model, whole_folder
+from agentgym_trainers.sampling.agreement import Agreement
 from agentgym_trainers.sampling.experience import TaskOrder
 from agentgym_trainers.sampling.sampler import Sampler, sampler
 

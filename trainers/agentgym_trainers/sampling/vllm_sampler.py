@@ -21,6 +21,7 @@ from agentgym.policy.vllm.server import Capabilities, Server
 from agentgym.rendering.protocol import Renderer
 from agentgym_trainers.config import TrainConfig
 from agentgym_trainers.display import Display
+from agentgym_trainers.sampling.agreement import limit
 from agentgym_trainers.weights import adapter, folder, rounding
 from agentgym_trainers.weights.update import Probe, WeightSync
 
@@ -134,7 +135,8 @@ async def _following(
     stack.callback(sync.close)
     prompt = _first_prompt(config, policy.renderer)
     temperature = config.rollouts.sampling.temperature
-    probe = Probe(policy, model, prompt, temperature, config.optimizer.precision)
+    precision = config.optimizer.precision
+    probe = Probe(policy, model, prompt, temperature, precision, limit(config))
     return policy, sync, probe
 
 

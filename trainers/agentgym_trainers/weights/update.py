@@ -14,9 +14,9 @@ import anyio
 import numpy as np
 import torch
 
-from agentgym.errors import AgentGymError
+from agentgym.errors import AgentGymError, Disagreement
 from agentgym.policy import Sampling
-from agentgym.policy.agreement import mean_difference
+from agentgym.policy.agreement import LIMITS, mean_difference
 from agentgym.policy.vllm import InFlight
 from agentgym.policy.vllm.engine import Engine
 from agentgym.policy.vllm.policy import VLLMPolicy
@@ -26,9 +26,8 @@ from agentgym_trainers.learner.forward import Precision, logprobs
 from agentgym_trainers.learner.rows import Row
 
 PROBE_TOKENS = 16
-EXACT = 1e-4  # float32 on both sides agrees better than this
-ANOTHER_MODEL = 0.3  # nats; bfloat16 against float32 gives 0.03
-GROWTH = 4.0  # other precisions: how much more than at the start they may differ
+FEW = 3.0  # how much more than a whole batch so few tokens may differ
+GROWTH = 4.0  # how much more than at the start they may differ
 
 
 class WeightSync(Protocol):
@@ -87,6 +86,7 @@ class Probe:
         prompt: Sequence[int],
         temperature: float,
         precision: Precision = "float32",
+        limit: float = LIMITS["float32"],
     ) -> None:
         """Choose what is sampled: a prompt such as the run's own, at its temperature.
 
@@ -96,8 +96,9 @@ class Probe:
             prompt: ids.
             temperature: at which the servers sample.
             precision: of the learner's forward pass.
+            limit: the mean difference with which a batch of the run may begin, in nats.
         """
-        self.policy, self.model, self.precision = policy, model, precision
+        self.policy, self.model, self.precision, self.limit = policy, model, precision, limit
         self.prompt = list(prompt)
         self.sampling = Sampling(max_tokens=PROBE_TOKENS, temperature=temperature)
         self.usual: float | None = None
@@ -110,13 +111,15 @@ class Probe:
         """
         found = [await self._one(server, version) for server in self.policy.servers]
         worst = max(found)
-        if self.usual is None and worst > ANOTHER_MODEL:
-            raise AgentGymError(
-                f"engine and trainer differ by {worst:.2g} nats a token before any training: do "
-                f"the servers serve the model that is trained? They have {self.policy.model}"
+        if self.usual is None and not worst <= FEW * self.limit:
+            raise Disagreement(
+                f"engine and trainer differ by {worst:.2g} nats a token before any training, and "
+                f"{FEW * self.limit:g} is the limit: do the servers serve the model that is "
+                f"trained? They have {self.policy.model}. `agentgym check --model FOLDER --engine "
+                "vllm` tries each part of it"
             )
         self.usual = worst if self.usual is None else self.usual
-        if worst > max(EXACT, GROWTH * self.usual):
+        if worst > max(LIMITS["float32"], GROWTH * self.usual):
             raise AgentGymError(
                 f"after the update to version {version} engine and trainer differ by {worst:.2g} "
                 f"nats a token, at the start by {self.usual:.2g}: the engine has not all of the "
