@@ -166,6 +166,9 @@ CPU_SERVES = (
 )
 """What vLLM's CPU build is tried with: what it is asked for most, and each way to name weights."""
 
+NO_ADAPTERS = {"mixtral", "qwen3-moe"}
+"""Where vLLM loads no adapter on the CPU: beside experts it needs Triton."""
+
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "lfm2": ("lfm2", {"layer_types": ["conv", "full_attention"] * 2}),
     "mamba": ("mamba", {}),

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from architectures import ARCHITECTURES, CPU_SERVES, REFUSED, SERVED, save
+from architectures import ARCHITECTURES, CPU_SERVES, NO_ADAPTERS, REFUSED, SERVED, save
 from rich.console import Console
 
 from agentgym_trainers.model_check import adapters, engine, exact, weights
@@ -56,6 +56,7 @@ def main() -> None:
             folder = save(name, Path(top), **(SERVED if given.vllm else {}))
             found = {f.rule: f for f in findings_of(str(folder), vllm=given.vllm)}
         may_fail = MAY_REFUSE if name in REFUSED else set[str]()
+        may_fail = may_fail | ({rule(engine.adapter)} if name in NO_ADAPTERS else set())
         cells = [cell(found.get(rule(check)), may_fail) for check in columns.values()]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
         wrong += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from agentgym_trainers.weights.folder import FolderSync
 
 PROMPT, ANSWER = 24, 16  # tokens
 UNCHANGED = 1e-4  # nats; the most that sending the same weights may change
+ERROR = re.compile(r" ERROR .*\] (\w+(?:Error|Exception): .+)")
 SETTINGS = EngineConfig(dtype="float32", max_model_len=256, cpu_cache=1, max_num_seqs=4)
 
 
@@ -104,9 +106,10 @@ async def _policy(subject: Subject, arguments: Sequence[str] = ()) -> AsyncItera
 
 
 def _reason(log: Path) -> str:
-    """The last error that vLLM wrote down."""
-    errors = [line for line in log.read_text(errors="replace").splitlines() if "Error: " in line]
-    return errors[-1].partition("] ")[2].strip() or errors[-1] if errors else ""
+    """The first error that vLLM wrote down; those behind it are its consequences."""
+    lines = log.read_text(errors="replace").splitlines()
+    errors = [found[1] for line in lines if (found := ERROR.search(line))]
+    return errors[0] if errors else ""
 
 
 async def _sampled(policy: VLLMPolicy, ids: Sequence[int]) -> SampleResponse:
