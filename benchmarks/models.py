@@ -22,7 +22,7 @@ from agentgym_trainers.model_check.findings import Finding, findings_of
 HERE = {
     "sampling": exact.sampling,
     "learner": exact.learner,
-    "LoRA learner, merged": adapters.adapters,
+    "with LoRA, merged": adapters.adapters,
     "logits are the head's with": exact.transforms,
     "names": weights.names,
     "saved": weights.saving,

@@ -48,16 +48,23 @@ def require_cache(model: Any) -> None:
     Raises:
         BadInput: some layers keep a state instead.
     """
-    types, _ = get_layer_types_and_kwargs(_decoder(model.config))
-    others = sorted(set(types) - KEYS_AND_VALUES)
-    if getattr(model, "_is_stateful", False) and not others:
-        others = ["recurrent"]
-    if others:
+    if others := _other_layers(model):
         raise BadInput(
             f"{type(model).__name__} has {', '.join(others)} layers, whose past is a state and "
             "cannot be cut or joined as keys and values can, so the local policy cannot sample "
             "from it. vLLM can: policy.engine = 'vllm', or --policy vllm:FOLDER"
         )
+
+
+def keeps_keys_and_values(model: Any) -> bool:
+    """Whether the past of a model is keys and values alone."""
+    return not _other_layers(model)
+
+
+def _other_layers(model: Any) -> list[str]:
+    types, _ = get_layer_types_and_kwargs(_decoder(model.config))
+    others = sorted(set(types) - KEYS_AND_VALUES)
+    return others or (["recurrent"] if getattr(model, "_is_stateful", False) else [])
 
 
 def attention(config: Any) -> str | None:

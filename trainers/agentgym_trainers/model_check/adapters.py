@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 
-from agentgym.policy.architecture import fix_positions
+from agentgym.policy.architecture import fix_positions, keeps_keys_and_values
 from agentgym.policy.folder import base_folder
 from agentgym.policy.loading import load_folder
 from agentgym_trainers.config import LoRA
@@ -18,6 +18,7 @@ from agentgym_trainers.model_check.subject import (
     Subject,
     learner_difference,
     plain_logits,
+    sampling_difference,
 )
 from agentgym_trainers.weights.whole import whole_weights
 
@@ -29,15 +30,17 @@ def adapters(subject: Subject) -> str:
     """LoRA finds its targets, and the weights that are sent are those that it learns."""
     model = with_adapters(subject)
     apart = learner_difference(model, subject.sequences)
+    if keeps_keys_and_values(model):
+        apart = max(apart, sampling_difference(model, subject.plain_ids))
     gap = _merging(subject, model)
     if not max(apart, gap) <= EXACT:
         raise Broken(
-            f"with adapters, the learner differs by {apart:.1e} nats, and the merged weights by "
-            f"{gap:.1e}; name other targets: [model.lora] targets = [...]"
+            f"with adapters, sampling or learner differ by {apart:.1e} nats, and the merged "
+            f"weights by {gap:.1e}; name other targets: [model.lora] targets = [...]"
         )
     kinds = Counter(plain(name).split(".")[-1] for name, _ in adapted(model))
     found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{found}; learner up to {apart:.1e}, merged up to {gap:.1e} nats"
+    return f"{found}; sampled and learnt up to {apart:.1e}, merged up to {gap:.1e} nats"
 
 
 def with_adapters(subject: Subject, targets: list[str] | Literal["all-linear"] = ALL) -> Any:

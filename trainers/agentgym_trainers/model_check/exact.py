@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from agentgym.policy.architecture import longest_context, require_cache
-from agentgym.policy.decoding import recomputed
 from agentgym_trainers.model_check.subject import (
     EXACT,
     Broken,
     Subject,
     learner_difference,
     plain_logits,
-    play,
+    sampling_difference,
 )
 
 
 def sampling(subject: Subject) -> str:
     """Sampled from caches, in batches, tokens have the logprobs of the plain forward pass."""
     require_cache(subject.model)
-    worst = max(
-        abs(sampled - again)
-        for sequence in play(subject.model, subject.plain_ids)
-        for row in sequence
-        for sampled, again in zip(row.logprobs, recomputed(subject.model, row), strict=True)
-    )
+    worst = sampling_difference(subject.model, subject.plain_ids)
     return _within(worst, "the local policy does not sample this model exactly; vLLM may serve it")
 
 

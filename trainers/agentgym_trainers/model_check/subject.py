@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from agentgym.policy import Sampling
-from agentgym.policy.decoding import Row, sample
+from agentgym.policy.decoding import Row, recomputed, sample
 from agentgym.policy.folder import chat_template
 from agentgym.policy.loading import load_folder
 from agentgym.rendering.renderer import ChatTemplate
@@ -72,6 +72,16 @@ class Subject:
         """Random ids of three lengths."""
         draw = np.random.default_rng(1)
         return [[int(i) for i in draw.choice(self.plain_ids, length)] for length in LENGTHS]
+
+
+def sampling_difference(model: Any, ids: Sequence[int]) -> float:
+    """Largest |ln p sampled - ln p plain forward pass| in nats, in turns of uneven lengths."""
+    return max(
+        abs(sampled - again)
+        for sequence in play(model, ids)
+        for row in sequence
+        for sampled, again in zip(row.logprobs, recomputed(model, row), strict=True)
+    )
 
 
 def play(model: Any, ids: Sequence[int]) -> list[list[Row]]:
