@@ -70,7 +70,8 @@ def test_commands_are_found_in_blocks_and_in_spans():
 
 # The commands of agentgym itself. Words in capitals are the reader's.
 
-READERS = {"RUN": "runs/quickstart", "F": "tree.png"}
+MODEL = "runs/quickstart/checkpoints/step-000001/model"
+READERS = {"RUN": "runs/quickstart", "F": "tree.png", "FOLDER": MODEL}
 EASY = ("agentgym/WebShop-v0", "--set", "level=easy")
 
 
@@ -111,6 +112,7 @@ INSTEAD = {
     r"train (?!--help)": dry,  # minutes
     r"serve ": parsed,  # needs vLLM and does not end
     r"mcp (?!--help)": parsed,  # does not end
+    r"check .*--engine vllm": parsed,  # starts servers
     r"eval .*--policy (vllm|chat):": parsed,  # needs a server
     r"eval .*--policy smollm2": parsed,  # a real model, minutes
     r"eval --suite ": parsed,  # minutes
@@ -134,7 +136,7 @@ def workspace(tmp_path_factory, _tiny):
     assert not ended.value.code
     run = folder / "runs" / "quickstart"
     for model_or_tokenizer in _tiny:
-        model_or_tokenizer.save_pretrained(run / "checkpoints" / "step-000001" / "model")
+        model_or_tokenizer.save_pretrained(folder / MODEL)
     record(load(ROOT / "examples/quickstart.toml", [f"--run_dir={run}"]))
     for name in ("quickstart", "branching"):
         (folder / "runs" / name / "trajectories").mkdir(parents=True)
