@@ -1,6 +1,7 @@
 """Every architecture is exact here or refused by name, and `check --model` finds out which."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,8 @@ def test_it_passes_every_check(name, tmp_path):
     found = list(findings_of(str(save(name, tmp_path))))
     assert [(f.rule, f.found) for f in found if not f.holds] == []
     assert len(found) > 12
+    numbers = [float(n) for f in found for n in re.findall(r"(\S+) nats", f.found)]
+    assert len(numbers) >= 6 and max(numbers) < 2e-5  # in nats, not only in proportion to ln p
 
 
 @pytest.mark.parametrize("name", REFUSED)

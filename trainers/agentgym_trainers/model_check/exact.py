@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from agentgym.policy.architecture import longest_context, require_cache
 from agentgym_trainers.model_check.subject import (
-    EXACT,
     Broken,
     Subject,
-    learner_difference,
+    learnt_and_plain,
     plain_logits,
-    sampling_difference,
+    plain_logprobs,
+    sampled_and_plain,
+    within,
 )
 
 
 def sampling(subject: Subject) -> str:
     """Sampled from caches, in batches, tokens have the logprobs of the plain forward pass."""
     require_cache(subject.model)
-    worst = sampling_difference(subject.model, subject.plain_ids)
-    return _within(worst, "the local policy does not sample this model exactly; vLLM may serve it")
+    pair = sampled_and_plain(subject.model, subject.plain_ids)
+    return within(pair, "the local policy does not sample this model exactly; vLLM may serve it")
 
 
 def learner(subject: Subject) -> str:
     """The learner computes the logprobs of the plain forward pass, in padded rows."""
-    worst = learner_difference(subject.model, subject.sequences)
-    return _within(worst, "the learner cannot follow this model; do not train it here")
+    pair = learnt_and_plain(subject.model, subject.sequences)
+    return within(pair, "the learner cannot follow this model; do not train it here")
 
 
 def causal(subject: Subject) -> str:
     """A token's logprob depends on the tokens before it alone."""
     ids = subject.plain_ids[:24]
-    short, long = plain_logits(subject.model, ids[:12]), plain_logits(subject.model, ids)[:12]
-    gap = float((short.log_softmax(-1) - long.log_softmax(-1)).abs().max())
-    return _within(gap, "it looks ahead: take a decoder, or set is_decoder in config.json")
+    pair = plain_logprobs(subject.model, ids)[:12], plain_logprobs(subject.model, ids[:12])
+    return within(pair, "it looks ahead: take a decoder, or set is_decoder in config.json")
 
 
 def attention(subject: Subject) -> str:
@@ -39,10 +39,10 @@ def attention(subject: Subject) -> str:
     ids = subject.plain_ids[:24]
     model = subject.fresh()
     kernel = model.config._attn_implementation
-    logits = plain_logits(model, ids).log_softmax(-1)
+    own = plain_logprobs(model, ids)
     model.set_attn_implementation("eager")
-    gap = float((plain_logits(model, ids).log_softmax(-1) - logits).abs().max())
-    return f"{kernel}, {_within(gap, 'this kernel leaves out something that the model has')}"
+    apart = within((own, plain_logprobs(model, ids)), "this kernel leaves something out")
+    return f"{kernel}, {apart}"
 
 
 def transforms(subject: Subject) -> str:
@@ -75,9 +75,3 @@ def positions(subject: Subject) -> str:
         crossed = "crossed" if longest > window else f"not reached by the {longest} tokens tried"
         said.append(f"a window of {window}, {crossed}")
     return ", ".join(said)
-
-
-def _within(worst: float, otherwise: str) -> str:
-    if not worst <= EXACT:
-        raise Broken(f"they differ by up to {worst:.1e} nats: {otherwise}")
-    return f"up to {worst:.1e} nats"

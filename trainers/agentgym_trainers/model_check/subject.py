@@ -26,7 +26,7 @@ TAILS = ((2, 15, 7), (9, 1, 4))  # tokens that the next prompts add
 ANSWERS = (6, 5, 9)  # sampled tokens
 LENGTHS = (20, 64, 9)  # tokens of sequences that are not sampled
 KNOWN = 4  # tokens at their beginning that are not trained
-EXACT = 2e-5  # nats; the largest difference in float32 that other orders of summation make
+EXACT = 2e-5  # of ln p; what other orders of summation make in float32
 
 
 class Broken(Exception):
@@ -74,14 +74,30 @@ class Subject:
         return [[int(i) for i in draw.choice(self.plain_ids, length)] for length in LENGTHS]
 
 
-def sampling_difference(model: Any, ids: Sequence[int]) -> float:
-    """Largest |ln p sampled - ln p plain forward pass| in nats, in turns of uneven lengths."""
-    return max(
-        abs(sampled - again)
-        for sequence in play(model, ids)
-        for row in sequence
-        for sampled, again in zip(row.logprobs, recomputed(model, row), strict=True)
-    )
+Pair = tuple[Tensor, Tensor]
+"""ln p of the same tokens as one part of the house and as the plain forward pass has them."""
+
+
+def within(pair: Pair, otherwise: str) -> str:
+    """How far the two are apart.
+
+    Raises:
+        Broken: further than float32 explains; the message ends with ``otherwise``.
+    """
+    own, plain = pair
+    gaps = (own - plain).abs()
+    worst = f"up to {float(gaps.max()):.1e} nats"
+    if not (gaps <= EXACT * plain.abs().clamp(min=1.0)).all():
+        raise Broken(f"they differ by {worst}: {otherwise}")
+    return worst
+
+
+def sampled_and_plain(model: Any, ids: Sequence[int]) -> Pair:
+    """Of what is sampled in turns of uneven lengths."""
+    rows = [row for sequence in play(model, ids) for row in sequence]
+    sampled = [logprob for row in rows for logprob in row.logprobs]
+    again = [logprob for row in rows for logprob in recomputed(model, row)]
+    return torch.tensor(sampled), torch.tensor(again)
 
 
 def play(model: Any, ids: Sequence[int]) -> list[list[Row]]:
@@ -126,19 +142,23 @@ def learner_logprobs(model: Any, sequences: Sequence[Sequence[int]], known: int)
     return [torch.tensor(values[known:]) for values in found]
 
 
-def learner_difference(model: Any, sequences: Sequence[Sequence[int]]) -> float:
-    """Largest |ln p learner - ln p plain forward pass| in nats."""
-    worst = 0.0
-    for ids, own in zip(sequences, learner_logprobs(model, sequences, KNOWN), strict=True):
-        plain = plain_logits(model, ids)[KNOWN - 1 : -1].log_softmax(-1)
-        rest = torch.tensor(ids[KNOWN:], device=plain.device)[:, None]
-        worst = max(worst, float((plain.gather(-1, rest)[:, 0].cpu() - own).abs().max()))
-    return worst
+def learnt_and_plain(model: Any, sequences: Sequence[Sequence[int]]) -> Pair:
+    """Of sequences of uneven lengths, in the learner's padded rows."""
+    plain = []
+    for ids in sequences:
+        rest = torch.tensor(ids[KNOWN:])[:, None]
+        plain.append(plain_logprobs(model, ids)[KNOWN - 1 : -1].gather(-1, rest)[:, 0])
+    return torch.cat(learner_logprobs(model, sequences, KNOWN)), torch.cat(plain)
+
+
+def plain_logprobs(model: Any, ids: Sequence[int]) -> Tensor:
+    """ln p (L, vocabulary) of the model's forward pass over one sequence, float32."""
+    return plain_logits(model, ids).log_softmax(-1)
 
 
 def plain_logits(model: Any, ids: Sequence[int]) -> Tensor:
-    """Logits (L, vocabulary) of the model's forward pass over one sequence, float32."""
+    """Logits (L, vocabulary) of the model's forward pass over one sequence, float32, on the CPU."""
     with torch.no_grad():
         whole = torch.tensor([list(ids)], device=model.device)
-        logits: Tensor = model(input_ids=whole, use_cache=False).logits[0].float()
+        logits: Tensor = model(input_ids=whole, use_cache=False).logits[0].float().cpu()
     return logits
