@@ -7,15 +7,15 @@ from typing import Any, Literal
 
 import torch
 
-from agentgym.policy.architecture import fix_positions, keeps_keys_and_values
+from agentgym.policy.architecture import keeps_keys_and_values
 from agentgym.policy.folder import base_folder
-from agentgym.policy.loading import load_folder
 from agentgym_trainers.config import LoRA
 from agentgym_trainers.learner.lora import adapted, add_adapters, plain
 from agentgym_trainers.model_check.subject import (
     Pair,
     Subject,
     learnt_and_plain,
+    load,
     plain_logprobs,
     sampled_and_plain,
     within,
@@ -58,8 +58,7 @@ def _fill(model: Any) -> None:
 
 def _merged_and_plain(subject: Subject, model: Any) -> Pair:
     ids = subject.plain_ids[:12]
-    merged = load_folder(base_folder(subject.folder), device=subject.device)[0]
+    merged, _ = load(base_folder(subject.folder), subject.device)
     merged.load_state_dict(dict(whole_weights(model)), strict=False)
     merged.tie_weights()
-    fix_positions(merged)
     return plain_logprobs(merged, ids), plain_logprobs(model, ids)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from agentgym.policy import Sampling
+from agentgym.policy.architecture import fix_positions
 from agentgym.policy.decoding import Row, recomputed, sample
 from agentgym.policy.folder import chat_template
 from agentgym.policy.loading import load_folder
@@ -43,7 +44,7 @@ class Subject:
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
         """Model and tokenizer, in float32."""
-        return load_folder(self.folder, device=self.device)
+        return load(self.folder, self.device)
 
     @property
     def model(self) -> Any:
@@ -52,7 +53,7 @@ class Subject:
 
     def fresh(self) -> Any:
         """Another copy of the model, which a check may change."""
-        return load_folder(self.folder, device=self.device)[0]
+        return load(self.folder, self.device)[0]
 
     @cached_property
     def renderer(self) -> ChatTemplate:
@@ -72,6 +73,13 @@ class Subject:
         """Random ids of three lengths."""
         draw = np.random.default_rng(1)
         return [[int(i) for i in draw.choice(self.plain_ids, length)] for length in LENGTHS]
+
+
+def load(folder: Path, device: str) -> tuple[Any, Any]:
+    """Model and tokenizer of a folder, its rotary tables fixed as they are wherever it is used."""
+    model, tokenizer = load_folder(folder, device=device)
+    fix_positions(model)
+    return model, tokenizer
 
 
 Pair = tuple[Tensor, Tensor]

@@ -8,8 +8,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from agentgym.policy.folder import base_folder
-from agentgym.policy.loading import load_folder
-from agentgym_trainers.model_check.subject import Broken, Subject, plain_logits
+from agentgym_trainers.model_check.subject import Broken, Subject, load, plain_logits
 from agentgym_trainers.weights.whole import checkpoint_weights
 
 SHOWN = 4
@@ -46,7 +45,7 @@ def saving(subject: Subject) -> str:
     with tempfile.TemporaryDirectory() as top:
         subject.model.save_pretrained(top)
         subject.loaded[1].save_pretrained(top)
-        again, _ = load_folder(Path(top), device=subject.device)
+        again, _ = load(Path(top), subject.device)
     gap = float((plain_logits(subject.fresh(), ids) - plain_logits(again, ids)).abs().max())
     if gap:
         raise Broken(f"its logits differ by {gap:.1e}: checkpoints of a run would be another model")
