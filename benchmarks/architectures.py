@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 from agentgym.policy.architecture import attention
 from agentgym_trainers.learner.tiny_model import tiny_tokenizer
@@ -141,6 +141,28 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Name -> model type, and what its config has beside ``SMALL``."""
 
+VISION = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
+VISION |= {"num_attention_heads": 2, "image_size": 16, "patch_size": 8}
+SIGLIP = VISION | {"model_type": "siglip_vision_model"}
+ARCHITECTURES |= {
+    "gemma3, images": (
+        "gemma3",
+        {
+            "text_config": WINDOW | {"head_dim": 16, "query_pre_attn_scalar": 16},
+            "vision_config": SIGLIP,
+            "mm_tokens_per_image": 4,
+        },
+    ),
+    "mistral3, images": (
+        "mistral3",
+        {
+            "text_config": {"model_type": "mistral", "sliding_window": None},
+            "vision_config": VISION | {"model_type": "pixtral"},
+        },
+    ),
+    "llava": ("llava", {"text_config": {"model_type": "llama"}, "vision_config": SIGLIP}),
+}
+
 SERVED = {
     "hidden_size": 128,
     "intermediate_size": 256,
@@ -193,12 +215,16 @@ def model(name: str, **more: Any) -> Any:
     kind, settings = (ARCHITECTURES | REFUSED)[name]
     torch.manual_seed(0)
     every = SMALL | settings | more
+    if text := settings.get("text_config"):
+        every = settings | {"text_config": SMALL | text | more}
     if settings.get("rope_parameters") is LONG:
         half = every["hidden_size"] // every["num_attention_heads"] // 2
         factors = {"short_factor": [1.0] * half, "long_factor": [4.0] * half}
         every["rope_parameters"] = LONG | factors
     config = AutoConfig.for_model(kind, **every)
-    found = AutoModelForCausalLM.from_config(config, attn_implementation=attention(config))
+    alone = type(config) in AutoModelForCausalLM._model_mapping
+    kind_of = AutoModelForCausalLM if alone else AutoModelForImageTextToText
+    found = kind_of.from_config(config, attn_implementation=attention(config))
     return found.float().eval()
 
 

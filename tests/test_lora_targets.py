@@ -69,6 +69,12 @@ def test_all_linear_leaves_out_routers_that_return_more_than_a_product(name):
     assert "router" not in adapters_on(model(name), "all-linear")
 
 
+def test_all_linear_leaves_out_what_reads_images():
+    found = model("llava")
+    adapters_on(found, "all-linear")
+    assert not [name for name, _ in adapted(found) if "language_model" not in name]
+
+
 @pytest.fixture
 def adapter(tmp_path):
     """The folder of an adapter whose B matrices are 0.5."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from architectures import ARCHITECTURES, REFUSED, SMALL, model, save
+from made_rows import some_rows
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
@@ -125,19 +126,20 @@ def test_missing_and_unexpected_weights_are_named(llama, tmp_path):
     load_folder(folder)
 
 
-def test_positions_of_a_text_model_inside_another_are_found():
+def test_positions_of_a_text_model_inside_another_are_found(tokenizer):
     """Gemma 3 from 4B up, Mistral 3, Qwen 3.5 keep them in text_config."""
-    text = {**SMALL, "head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 8}
-    vision = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
-    vision |= {"num_attention_heads": 2, "image_size": 16, "patch_size": 8}
-    from transformers import AutoConfig
+    nested = model("gemma3, images")
+    assert LocalPolicy(nested, tokenizer).max_context == 512
+    critic = Critic(nested, CriticConfig(), 1024)
+    assert critic.head.in_features == 64
+    rows = some_rows(3)
+    values = critic.values(rows, [len(a.advantages[0]) for row in rows for a in row.actions])
+    assert len(values) and not values.any()  # zero before it has learnt
 
-    config = AutoConfig.for_model("gemma3", text_config=text, vision_config=vision)
-    nested = AutoModelForCausalLM.from_config(config).float().eval()
-    from agentgym_trainers.learner.tiny_model import tiny_tokenizer
 
-    assert LocalPolicy(nested, tiny_tokenizer(["go"], 300)).max_context == 512
-    assert Critic(nested, CriticConfig(), 1024).head.in_features == 64
+def test_a_type_that_goes_on_with_no_text_is_named(llama, tmp_path):
+    with pytest.raises(BadInput, match="no causal language model of type 'clip'"):
+        load_folder(copy(llama, tmp_path, model_type="clip"))
 
 
 @pytest.mark.parametrize("name", ["mistral", "gemma3", "gpt-oss", "llama4"])
@@ -279,8 +281,6 @@ def test_a_model_that_makes_its_logits_without_its_head_is_refused(tmp_path, mon
     def headless(self, input_ids, **more):
         hidden = self.transformer(input_ids=input_ids).last_hidden_state
         return type("Output", (), {"logits": hidden @ self.lm_head.weight.T})()
-
-    from made_rows import some_rows
 
     from agentgym_trainers.config import OptimizerConfig
     from agentgym_trainers.learner.learner import Learner

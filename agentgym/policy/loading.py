@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 from transformers.utils import logging as transformers_logging
 
 from agentgym.errors import BadInput
 from agentgym.policy.architecture import attention, require_exact
-from agentgym.policy.folder import base_folder, require_adapter, require_model
+from agentgym.policy.folder import MODEL, base_folder, require_adapter, require_model
 from agentgym.policy.tokenizer import load_tokenizer
 
 transformers_logging.disable_progress_bar()  # its bars would break our own display
@@ -45,7 +45,7 @@ def load_folder(
     require_exact(config, base)
     try:
         with _quiet():
-            model, found = AutoModelForCausalLM.from_pretrained(
+            model, found = _kind_of(config, base).from_pretrained(
                 base,
                 local_files_only=True,
                 dtype=dtype,
@@ -64,6 +64,17 @@ def load_folder(
     if base != folder:
         _add_adapter(model, folder)
     return put(model, device).eval(), tokenizer
+
+
+def _kind_of(config: Any, base: Path) -> Any:
+    """The auto class of a config: a causal LM, or one that reads images besides."""
+    for kind in (AutoModelForCausalLM, AutoModelForImageTextToText):
+        if type(config) in kind._model_mapping:
+            return kind
+    raise BadInput(
+        f"transformers has no causal language model of type {config.model_type!r}, which "
+        f"{base / MODEL} names; a policy needs one that goes on with a text"
+    )
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def add_adapters(model: Any, settings: LoRA, seed: int) -> None:
         r=settings.rank,
         lora_alpha=settings.alpha,
         target_modules=settings.targets,
-        exclude_modules=_no_plain_products(model) if settings.targets == "all-linear" else None,
+        exclude_modules=_left_out(model) if settings.targets == "all-linear" else None,
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -62,15 +62,26 @@ def _require_found(model: Any, targets: list[str]) -> None:
             )
 
 
+def _left_out(model: Any) -> list[str] | None:
+    """Linear layers that ``all-linear`` leaves out: those that read images, and odd routers."""
+    text = set(model.get_decoder().modules())
+    images = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and module not in text
+    ]
+    return [*images, *_no_plain_products(model)] or None
+
+
 @torch.no_grad()
-def _no_plain_products(model: Any) -> list[str] | None:
+def _no_plain_products(model: Any) -> list[str]:
     """Linear layers that return something else than a product, as some routers do."""
     found = []
     for name, module in model.named_modules():
         own = isinstance(module, torch.nn.Linear) and type(module).forward is not LINEAR
         if own and not _is_product(module):
             found.append(name)
-    return found or None
+    return found
 
 
 def _is_product(layer: torch.nn.Linear) -> bool:
@@ -86,7 +97,7 @@ def train_adapters(model: Any) -> None:
     Raises:
         BadInput: one of them cannot be merged exactly into the weights that an engine gets.
     """
-    tied = model.config.get_text_config().tie_word_embeddings
+    tied = bool(model.all_tied_weights_keys)
     ends = (model.get_input_embeddings(), model.get_output_embeddings())
     for name, layer in adapted(model):
         if tied and any(layer is end for end in ends):
