@@ -128,9 +128,7 @@ def test_hostile_text_is_read_quickly(part, around):
     start = time.process_time()
     parse_tool_calls(text)
     without_thoughts(text)
-    assert (
-        time.process_time() - start < 1
-    )  # seconds for both; a fifth of it where nothing else runs
+    assert time.process_time() - start < 3  # seconds for both; 0.2 where nothing else runs
 
 
 @pytest.mark.parametrize(
