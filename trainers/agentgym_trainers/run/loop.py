@@ -117,7 +117,9 @@ async def _train_step(run: Run, experience: Experience) -> dict[str, float]:
             f"{_context(run)} tokens"
         )
     if experience.trained_on:
-        await anyio.to_thread.run_sync(run.agreement.require, experience.trained_on)
+        if not run.agreement.checked:
+            async with run.sampler.updating():
+                await anyio.to_thread.run_sync(run.agreement.require, experience.trained_on)
         started = time.perf_counter()
         batch = await anyio.to_thread.run_sync(_credited, run, experience, step)
         numbers |= batch.measured

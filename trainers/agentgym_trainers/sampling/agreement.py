@@ -39,7 +39,7 @@ class Agreement:
             Disagreement: it passes the limit; the message names the likeliest cause.
         """
         steps = sum(len(t.steps) for t in trajectories)
-        if self.checked or not steps:
+        if not steps:
             return
         rows = rows_of(trajectories, np.zeros(steps))
         temperature = self.config.rollouts.sampling.temperature
