@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import agentgym
-from agentgym.policy.local import LocalPolicy, load_folder
+from agentgym.policy.loading import load_folder
+from agentgym.policy.local import LocalPolicy
 from agentgym.trajectory import Group
 from agentgym_trainers.config import TrainConfig, load
 from agentgym_trainers.rollouts.aepo import AEPO

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from agentgym.env.text_env import Task
-from agentgym.policy.local import load_folder
+from agentgym.policy.loading import load_folder
 from agentgym.policy.smollm2 import smollm2
 from agentgym.trajectory import Step, StopReason, Trajectory
 from agentgym_trainers.config import OptimizerConfig

@@ -20,7 +20,7 @@ from sampling import completions
 import agentgym
 from agentgym.policy import Completion
 from agentgym.policy.folder import named_folder
-from agentgym.policy.local import load_folder
+from agentgym.policy.loading import load_folder
 from agentgym.policy.vllm import EngineConfig
 
 COUNT, TOKENS = 48, 48
