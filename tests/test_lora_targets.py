@@ -13,7 +13,7 @@ from agentgym_trainers.config import LoRA
 from agentgym_trainers.learner.lora import adapted, add_adapters, plain, train_adapters
 from agentgym_trainers.weights.adapter import AdapterSync
 from agentgym_trainers.weights.rounding import unseen, warning
-from agentgym_trainers.weights.whole import whole_weights
+from agentgym_trainers.weights.whole import checkpoint_weights, whole_weights
 
 IDS = torch.tensor([[3, 4, 5, 6]])
 
@@ -97,6 +97,24 @@ def test_an_adapter_under_other_names_is_refused(adapter):
     save_file({k.replace("model.model.", "model.other."): v for k, v in every.items()}, file)
     with pytest.raises(BadInput, match=r"the adapter in .* lacks .*lora_A.* at random"):
         load_folder(adapter)
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen3-moe"])
+def test_a_loaded_adapter_is_sent_and_saved_by_the_names_of_its_base(name, tmp_path):
+    base = save(name, tmp_path / "base")
+    first, tokenizer = load_folder(base)
+    plain_names = {weight for weight, _ in checkpoint_weights(first)}
+    adapters_on(first, "all-linear")
+    folder = tmp_path
+    for turn in ("once", "again"):  # a checkpoint of a run that was resumed
+        folder = tmp_path / turn
+        first.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        loaded, _ = load_folder(folder)
+        assert {weight for weight, _ in checkpoint_weights(loaded)} == plain_names
+        with torch.no_grad():
+            assert torch.allclose(loaded(IDS).logits, first(IDS).logits, atol=1e-5)
+        first = loaded
 
 
 @pytest.mark.parametrize(

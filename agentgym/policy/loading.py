@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,22 +80,26 @@ def _kind_of(config: Any, base: Path) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' own table of missing weights: our errors name them."""
+    """Without transformers' table of missing weights and PEFT's warnings: our errors name them."""
     usual = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         transformers_logging.set_verbosity(usual)
 
 
 def _add_adapter(model: Any, folder: Path) -> None:
     require_adapter(folder)
+    own_names = getattr(model, "_weight_conversions", None)
     try:
         with _quiet():
             found = model.load_adapter(str(folder), adapter_kwargs={"local_files_only": True})
     except FAILURES as error:
         raise BadInput(f"cannot load the adapter in {folder}: {_said(error)}") from error
+    model._weight_conversions = own_names  # not the adapter's, whose file has other ones
     require_every_weight(f"the adapter in {folder}", found.missing_keys, found.unexpected_keys)
 
 
