@@ -21,7 +21,7 @@ from agentgym_trainers.learner.lora import LoRA, add_adapters
 from agentgym_trainers.weights.adapter import AdapterSync
 from agentgym_trainers.weights.folder import FolderSync
 from agentgym_trainers.weights.update import Probe, update
-from agentgym_trainers.weights.whole import whole_weights
+from agentgym_trainers.weights.whole import checkpoint_weights
 
 pytestmark = pytest.mark.timeout(600)  # engines start, some of them twice
 EXACT = 1e-4
@@ -84,8 +84,8 @@ def test_a_head_that_stayed_old_is_found(running, changed, smollm2, monkeypatch)
     assert running.call(probe.difference, 1) < EXACT
     sync.model = probe.model = changed
     monkeypatch.setattr(
-        "agentgym_trainers.weights.folder.whole_weights",
-        lambda *given: (pair for pair in whole_weights(*given) if pair[0] != "lm_head.weight"),
+        "agentgym_trainers.weights.folder.checkpoint_weights",
+        lambda *given: (pair for pair in checkpoint_weights(*given) if pair[0] != "lm_head.weight"),
     )
     running.call(sync.send, 2)
     with pytest.raises(AgentGymError, match="the engine has not all of the new weights"):
@@ -132,7 +132,7 @@ def test_merged_adapters_are_the_adapted_model(smollm2):
             if "lora_B" in name:
                 parameter.fill_(0.01)
     merged = deepcopy(reference(smollm2))
-    merged.load_state_dict(dict(whole_weights(model)))
+    merged.load_state_dict(dict(checkpoint_weights(model)))
     ids = torch.tensor([[1, 4093, 198, 57, 1250]])
     with torch.no_grad():
         assert (model(ids).logits - merged(ids).logits).abs().max() < 1e-3
